@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+# A list of targets; what takes more than a line lives in tools/. `make help` names them.
+
+SMP      = 4
+MEM      = 256M
+CPU      = max
+MACHINE  = q35
+FIRMWARE = bios
+CMDLINE  =
+QEMU     = qemu-system-x86_64
+T        =
+V        =
+
+PYTHON = /usr/bin/python3
+NASM   = nasm
+LD     = ld
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+
+# One fixed date in every archive, so that the same sources give the same bytes.
+SOURCE_DATE_EPOCH ?= 1704067200
+
+B := build
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $1")
+
+export SMP MEM CPU MACHINE FIRMWARE CMDLINE QEMU V SOURCE_DATE_EPOCH
+export PYTHONDONTWRITEBYTECODE = 1
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+# ---- flags ---------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes \
+	-Wmissing-declarations -Wvla -Wpointer-arith -Wcast-qual -Wwrite-strings -Wimplicit-fallthrough
+COMMON   := -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-pie -fno-common -fno-strict-aliasing \
+	-fcf-protection=none -fno-asynchronous-unwind-tables -ffunction-sections \
+	-ffile-prefix-map=$(CURDIR)/= $(WARNINGS)
+
+CFLAGS := $(COMMON) -mcmodel=kernel -mgeneral-regs-only -mno-red-zone -fno-omit-frame-pointer \
+	-fstack-protector-strong -mstack-protector-guard=global -Isrc -I$(B)/gen
+ASFLAGS := -f elf64 -g -F dwarf -w+all -Werror -Isrc/ -I$(B)/gen/
+LDFLAGS := -nostdlib -static -no-pie -Wl,-T,linker.ld -Wl,--gc-sections \
+	-Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings
+
+USER_CFLAGS  := $(COMMON) -fno-stack-protector -Iuser -I$(B)/gen
+USER_ASFLAGS := -f elf64 -g -F dwarf -w+all -Werror -Iuser/ -I$(B)/gen/
+USER_LDFLAGS := -static -e _start -z max-page-size=4096 -z noexecstack --gc-sections \
+	--build-id=none --fatal-warnings
+
+# ---- sources -------------------------------------------------------------------------------------
+
+KERNEL_C   := $(filter-out src/arch/x86_64/asm_offsets.c,$(sort $(shell find src -name '*.c')))
+KERNEL_ASM := $(sort $(shell find src -name '*.asm'))
+KERNEL_OBJ := $(KERNEL_C:%=$(B)/obj/%.o) $(KERNEL_ASM:%=$(B)/obj/%.o)
+
+USER_C   := $(sort $(wildcard user/*.c))
+USER_ASM := $(sort $(wildcard user/*.asm))
+USER_LIB := $(patsubst %,$(B)/obj/%.o,$(sort $(wildcard user/lib/*.c user/lib/*.asm))) \
+	$(B)/obj/carillon_stubs.o
+USER_BIN := $(USER_C:user/%.c=$(B)/user/%) $(USER_ASM:user/%.asm=$(B)/user/%)
+
+GENERATED := $(addprefix $(B)/gen/,syscall_proto.h syscall_table.inc syscall_numbers.h \
+	syscall_numbers.inc carillon_stubs.asm carillon_raw.h system-calls.md)
+OFFSETS   := $(B)/gen/asm_offsets.inc
+
+# ---- the tools that the asked-for targets need ---------------------------------------------------
+
+GOALS := $(or $(MAKECMDGOALS),all)
+NEEDS := build $(if $(filter run gdb test,$(GOALS)),run) \
+	$(if $(filter test,$(GOALS)),test) $(if $(filter check format,$(GOALS)),check)
+
+.PHONY: need
+need:
+	@tools/deps --need $(NEEDS)
+
+# ---- stamps: a stamp's file changes when its text does, and what depends on it is built anew -----
+
+STAMP_kernel := $(CC) $(CFLAGS)
+STAMP_asm    := $(NASM) $(ASFLAGS)
+STAMP_link   := $(CC) $(LDFLAGS) $(KERNEL_OBJ)
+STAMP_user   := $(CC) $(USER_CFLAGS) $(USER_ASFLAGS) $(LD) $(USER_LDFLAGS) $(USER_LIB)
+STAMP_initrd := $(USER_BIN) $(SOURCE_DATE_EPOCH)
+STAMP_iso     = $(CMDLINE)
+
+define stamp_rule
+ifneq ($$(file <$(B)/stamp/$1),$$(STAMP_$1))
+$$(shell mkdir -p $(B)/stamp)
+$$(file >$(B)/stamp/$1,$$(STAMP_$1))
+endif
+$(B)/stamp/$1:
+	@mkdir -p $$(@D) && touch $$@
+endef
+STAMPED_GOALS := $(filter-out clean help deps,$(GOALS))
+$(foreach s,kernel asm link user initrd iso,$(if $(STAMPED_GOALS),$(eval $(call stamp_rule,$s))))
+
+# ---- products ------------------------------------------------------------------------------------
+
+.PHONY: all iso initrd run test gdb format check deps clean help
+all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso
+iso: $(B)/carillon.iso
+initrd: $(B)/initrd.tar
+
+$(B)/carillon.elf: $(KERNEL_OBJ) linker.ld $(B)/stamp/link | need
+	$(call say,LINK    $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(KERNEL_OBJ)
+
+$(B)/initrd.tar: $(USER_BIN) tools/mkinitrd $(B)/stamp/initrd | need
+	$(call say,TAR     $@)
+	$(Q)tools/mkinitrd $@ $(B)/user/demo $(USER_BIN)
+
+ISO_INPUTS := $(B)/carillon.elf $(B)/initrd.tar iso/grub.cfg.in tools/mkiso
+$(B)/carillon.iso: $(ISO_INPUTS) $(B)/stamp/iso | need
+	$(call say,ISO     $@)
+	$(Q)tools/mkiso --output $@ --cmdline "$$CMDLINE"
+
+# The same disc with `debugexit`, so that QEMU's exit status tells how it went.
+$(B)/run/carillon.iso: $(ISO_INPUTS) $(B)/stamp/iso | need
+	$(call say,ISO     $@)
+	$(Q)tools/mkiso --output $@ --cmdline "debugexit $$CMDLINE"
+
+# ---- how things are made -------------------------------------------------------------------------
+
+$(B)/obj/src/%.c.o: src/%.c $(B)/stamp/kernel | $(GENERATED) need
+	$(call say,CC      $<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+
+$(B)/obj/src/%.asm.o: src/%.asm $(B)/stamp/asm $(OFFSETS) $(B)/gen/syscall_numbers.inc | need
+	$(call say,NASM    $<)
+	@mkdir -p $(@D)
+	$(Q)$(NASM) $(ASFLAGS) -MD $(@:.o=.d) -MP -MT $@ -o $@ $<
+
+$(OFFSETS): src/arch/x86_64/asm_offsets.c tools/asm-offsets $(B)/stamp/kernel | $(GENERATED) need
+	$(call say,GEN     $@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ -S -o $(B)/gen/asm_offsets.s $<
+	$(Q)tools/asm-offsets $(B)/gen/asm_offsets.s $@
+
+$(GENERATED) &: src/syscall/syscalls.tbl src/lib/errno.h tools/gen-syscalls | need
+	$(call say,GEN     $(B)/gen from $<)
+	$(Q)tools/gen-syscalls --errno src/lib/errno.h --output $(B)/gen $<
+
+$(B)/obj/user/%.c.o: user/%.c $(B)/stamp/user | $(GENERATED) need
+	$(call say,CC      $<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(USER_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+
+$(B)/obj/user/%.asm.o: user/%.asm $(B)/stamp/user $(B)/gen/syscall_numbers.inc | need
+	$(call say,NASM    $<)
+	@mkdir -p $(@D)
+	$(Q)$(NASM) $(USER_ASFLAGS) -MD $(@:.o=.d) -MP -MT $@ -o $@ $<
+
+$(B)/obj/carillon_stubs.o: $(B)/gen/carillon_stubs.asm $(B)/stamp/user | need
+	$(call say,NASM    $<)
+	@mkdir -p $(@D)
+	$(Q)$(NASM) $(USER_ASFLAGS) -o $@ $<
+
+$(USER_C:user/%.c=$(B)/user/%): $(B)/user/%: $(B)/obj/user/%.c.o $(USER_LIB)
+	$(call say,LD      $@)
+	@mkdir -p $(@D)
+	$(Q)$(LD) $(USER_LDFLAGS) -o $@ $^
+
+# An assembly program has its own _start and is linked alone.
+$(USER_ASM:user/%.asm=$(B)/user/%): $(B)/user/%: $(B)/obj/user/%.asm.o
+	$(call say,LD      $@)
+	@mkdir -p $(@D)
+	$(Q)$(LD) $(USER_LDFLAGS) -o $@ $^
+
+# ---- use -----------------------------------------------------------------------------------------
+
+run: $(B)/run/carillon.iso
+	@tools/run --iso $<
+
+gdb: $(B)/carillon.elf $(B)/initrd.tar
+	@tools/gdb
+
+# The host tests alone need no kernel, only the generated headers.
+test: $(if $(filter host list,$(T)),$(GENERATED),all) | need
+	@tools/test "$(T)"
+
+check: $(GENERATED) $(OFFSETS) | need
+	@CFLAGS="$(filter-out -Werror,$(CFLAGS))" USER_CFLAGS="$(filter-out -Werror,$(USER_CFLAGS))" \
+		tools/check
+
+format: $(GENERATED) | need
+	@tools/format
+
+deps:
+	@tools/deps --install
+
+clean:
+	rm -rf $(B)
+
+help:
+	@tools/help
+
+-include $(patsubst %.o,%.d,$(KERNEL_OBJ) $(filter $(B)/obj/user/%,$(USER_LIB)) \
+	$(USER_C:%=$(B)/obj/%.o) $(USER_ASM:%=$(B)/obj/%.o)) $(OFFSETS).d

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: MIT
+/*
+ * arch.h: all that generic code may ask of the machine, and the doors through which the machine
+ * calls generic code.
+ *
+ * Generic rooms include this header and never one under arch/x86_64/. Number spaces, never mixed:
+ *
+ *     cpu      dense index 0..cpu_count()-1, ours; 0 is the boot core
+ *     apic_id  the hardware's id, sparse; known to arch/x86_64 alone
+ *     vector   0..255, index into the IDT
+ *     gsi      an I/O APIC input, numbered across all I/O APICs
+ *     irq      index of an irq_desc, what drivers see
+ *
+ * Context words used above every prototype of the tree:
+ *     Context: any | hardirq | softirq | thread | boot cpu only | cpu being started
+ *     ("any" includes NMI; "hardirq" includes every milder context.)
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint32_t cpu_t;
+typedef uint64_t paddr_t;
+
+enum {
+    PAGE_SHIFT = 12,
+    PAGE_SIZE = 1 << PAGE_SHIFT,
+    MAX_CPUS = 256, /* indices that the masks can hold; tables are sized by the cores found */
+};
+
+#define CPU_NONE ((cpu_t)-1)
+
+/*
+ * This core's own data. A room declares its variables with DEFINE_PERCPU(type, name); the section
+ * is a template of which each core has its copy. this_cpu(name) is an lvalue in this core's copy
+ * (one GS-relative access, so a scalar is read or written whole without disabling anything);
+ * this_cpu_ptr(name) is its ordinary address, valid while the caller stays on this core;
+ * percpu_of(cpu, name) is another core's copy, and the only way to it.
+ */
+#define DEFINE_PERCPU(type, name) __attribute__((section(".percpu"))) __typeof__(type) name
+#define DECLARE_PERCPU(type, name) extern __attribute__((section(".percpu"))) __typeof__(type) name
+
+#include "arch/x86_64/inline.h" /* the verbs that must cost one instruction */
+
+/* ---- this core: inline in arch/x86_64/inline.h ------------------------------------------------
+ * cpu_t    arch_cpu(void)               index of the calling core           Context: any
+ * bool     arch_irqs_enabled(void)      maskable interrupts open here?      Context: any
+ * void     arch_irq_enable/disable(void)                                    Context: any
+ * uint64_t arch_irq_save(void)          disable, return the flags before    Context: any
+ * void     arch_irq_restore(uint64_t)   put those flags back                Context: any
+ * void     arch_relax(void)             one step of a spin (pause)          Context: any
+ * void     arch_wait_for_interrupt(void) enable and halt in one step; returns with interrupts on
+ *                                                                           Context: thread
+ * uint64_t arch_ticks(void)             this core's cycle counter           Context: any
+ */
+
+/* ---- set-up: the machine's part of main.c's list, in this order, boot core only ---------------
+ */
+
+/* Know the CPU, catch exceptions, put the control registers into the kernel's state. */
+void arch_init_cpu(void);
+
+/* Hand the RAM over to mm. Panics if there is too little of it. */
+void arch_init_memory(void);
+
+/* Read the firmware's tables; quiet the 8259s; find Local APIC, I/O APICs and cores. */
+void arch_init_platform(void);
+
+/* Learn the clock's rate and the timer's; `wanted` as clock= says. */
+struct params;
+void arch_init_clock(const struct params *params);
+
+/* ---- what the boot loader brought -------------------------------------------------------------
+ */
+
+/* How many boot modules there are. Context: any. */
+size_t arch_boot_module_count(void);
+
+/* The contents of a boot module, mapped as long as it is not released. Context: thread. */
+const void *arch_boot_module(size_t index, size_t *size);
+
+/* Give its memory to mm. Context: thread. */
+void arch_boot_module_release(size_t index);
+
+/* ---- ends -------------------------------------------------------------------------------------
+ */
+
+/* Stop this core for good: interrupts off, halted. Context: any. Sleeps: no. Never returns. */
+__attribute__((noreturn)) void arch_halt_forever(void);
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+enum arch_prot {
+    PROT_R = 0,
+    PROT_W = 1 << 0,
+    PROT_X = 1 << 1,
+    PROT_USER = 1 << 2,
+    PROT_DEVICE = 1 << 3, /* uncached: registers */
+};
+
+/* Address in the direct map of a byte of RAM. Context: any. */
+void *arch_direct(paddr_t pa);
+/* The opposite, for an address that arch_direct gave. Context: any. */
+paddr_t arch_direct_to_phys(const void *va);
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+/* Nanoseconds since the kernel's entry; never runs back on one core. Context: any. */
+uint64_t arch_clock_ns(void);
+/* Convert a difference of arch_ticks() to nanoseconds. Context: any. */
+uint64_t arch_ticks_to_ns(uint64_t ticks);
+/* arch_ticks() at the kernel's entry. Context: any. */
+uint64_t arch_boot_ticks(void);
+/* Spin for at least `us` microseconds. Context: any. */
+void arch_udelay(uint32_t us);
+
+/* ---- address spaces -------------------------------------------------------------------------- */
+
+/* Programs live in [ARCH_USER_START, ARCH_USER_END). */
+#define ARCH_USER_START UINT64_C(0x0000000000010000)
+#define ARCH_USER_END UINT64_C(0x00007ffffffff000)
+
+/*
+ * An address space is named by the physical address of its top-level table. A new one holds the
+ * kernel's half and no program pages.
+ * Returns: the name, or PADDR_NONE (mm/page.h) without memory.
+ * Context: thread. Sleeps: no. Locks: none.
+ */
+paddr_t arch_space_create(void);
+
+/* Free the tables of a space that no core uses; the pages mapped in it are the caller's. */
+void arch_space_destroy(paddr_t root);
+
+/* Make it this core's. Context: thread. */
+void arch_space_use(paddr_t root);
+
+/* The kernel's own space, for a core that runs no program. Context: any. */
+paddr_t arch_kernel_space(void);
+
+/*
+ * Map the frame `pa` at the page `va` of a program's space with PROT_* (PROT_USER is implied).
+ * Returns: 0, -EINVAL (va misaligned or outside the programs' range), -EEXIST, -ENOMEM (tables).
+ * Context: thread; the caller serialises changes of one space.
+ */
+int arch_page_map(paddr_t root, uintptr_t va, paddr_t pa, unsigned prot);
+
+/*
+ * Take the page at `va` away, in the tables and in this core's TLB.
+ * Returns: the frame that was mapped, or PADDR_NONE. Context: as arch_page_map.
+ */
+paddr_t arch_page_unmap(paddr_t root, uintptr_t va);
+
+/* What is mapped at the page of `va`? Returns: false if nothing. Context: as arch_page_map. */
+bool arch_page_lookup(paddr_t root, uintptr_t va, paddr_t *pa, unsigned *prot);
+
+/*
+ * A stack of `bytes` (whole pages) with an unmapped guard page below it, in the kernel's mapping
+ * area. Returns: its upper end, or NULL without memory. Context: thread.
+ */
+void *arch_stack_alloc(size_t bytes);
+
+/*
+ * Copy between kernel and user memory; a fault on the user side ends the copy. The caller has
+ * checked that the user side lies in the programs' range.
+ * Returns: how many bytes were not copied. Context: thread.
+ */
+size_t arch_copy_user(void *dst, const void *src, size_t n);
+
+/* ---- programs -------------------------------------------------------------------------------- */
+
+/*
+ * Run ring 3 on this core from `entry` with the stack pointer `stack`, all other registers and the
+ * vector state clean. Comes back when arch_user_exit() is called on this core.
+ * Context: thread, interrupts on.
+ */
+void arch_user_run(uintptr_t entry, uintptr_t stack);
+
+/* Drop the trap that this core is in and return from its arch_user_run(). Context: thread. */
+__attribute__((noreturn)) void arch_user_exit(void);
+
+/* ---- cores ----------------------------------------------------------------------------------- */
+
+/* The steps of a core's start, in their order. */
+enum cpu_step {
+    CPU_STEP_IDLE,       /* nothing was sent */
+    CPU_STEP_SENT,       /* INIT and STARTUP were sent to it */
+    CPU_STEP_TRAMPOLINE, /* it runs the trampoline, in protected mode */
+    CPU_STEP_LONG_MODE,  /* it runs in long mode */
+    CPU_STEP_READY,      /* its own machinery is set up; it waits to be let in */
+    CPU_STEP_GIVEN_UP,   /* the boot core stopped waiting: should it wake, it halts */
+};
+
+/* How many core indices there are (1..MAX_CPUS), from the firmware's enabled entries. Context:
+ * any.*/
+cpu_t arch_cpu_count(void);
+
+/* How many cores the firmware lists as enabled; more than arch_cpu_count() if MAX_CPUS cut them. */
+uint32_t arch_cpu_listed(void);
+
+/* The hardware's id of a core, for messages. Context: any. */
+uint32_t arch_cpu_hardware_id(cpu_t cpu);
+
+/*
+ * Prepare for starting other cores. Returns: 0, -ENOMEM, or -ENODEV (no memory below 1 MiB, no
+ * Local APIC). Context: boot cpu only.
+ */
+int arch_cpu_start_init(void);
+
+/*
+ * Give core `cpu` its memory and its start arguments. A `dead` core gets arguments that no core
+ * looks for: it halts in the trampoline without a sign of life (ap_dead=).
+ * Returns: 0, -ENOMEM. Context: boot cpu only.
+ */
+int arch_cpu_prepare(cpu_t cpu, bool dead);
+
+/* Send INIT, or STARTUP, to a prepared core. Returns: 0 or -EIO. Context: boot cpu only. */
+int arch_cpu_send_init(cpu_t cpu);
+int arch_cpu_send_startup(cpu_t cpu);
+
+/* The step that a prepared core has reached. Context: boot cpu only. */
+enum cpu_step arch_cpu_step(cpu_t cpu);
+
+/*
+ * Stop waiting for a core unless it became ready just now. Returns: true if it is given up for
+ * good. Context: boot cpu only.
+ */
+bool arch_cpu_give_up(cpu_t cpu);
+
+/* ---- interrupts between cores ---------------------------------------------------------------- */
+
+/* Vectors that the generic rooms use (arch/x86_64/vectors.h cuts all ranges). */
+enum {
+    ARCH_VECTOR_COUNT = 256,
+    ARCH_VECTOR_USER_FIRST = 32,
+    ARCH_VECTOR_USER_LAST = 238,
+    ARCH_VECTOR_GATE = 128, /* within the users' range, but not theirs */
+    ARCH_VECTOR_CALL = 251,
+    ARCH_VECTOR_RESCHEDULE = 252,
+};
+
+/*
+ * Send a fixed interrupt. Returns when the interrupt command register is idle again (xAPIC).
+ * Returns: 0, or -EIO: the register stayed busy for 10 ms before the write (nothing was sent) or
+ * after it (the message has not left).
+ * Context: hardirq. Sleeps: no. Locks: none; interrupts are off in between.
+ * Source: Intel SDM vol 3A, "Interrupt Command Register (ICR)".
+ */
+int arch_ipi_send(cpu_t cpu, uint8_t vector);
+
+/* The same by shorthand, one write: to all Local APICs, or to all but this core's. */
+int arch_ipi_send_all(uint8_t vector);
+int arch_ipi_send_others(uint8_t vector);
+
+/*
+ * For self-tests: from now on every send finds the command register busy (hold), or works again.
+ * Context: thread.
+ */
+void arch_ipi_hold(bool hold);
+
+/* Send an NMI to a core. Returns: as arch_ipi_send. Context: any. */
+int arch_ipi_send_nmi(cpu_t cpu);
+
+/* How many NMIs a core has taken that asked it for nothing. Context: any. */
+uint64_t arch_nmi_count(cpu_t cpu);
+
+/*
+ * Stop all other cores by NMI, for good: each notes where it was and halts. Waits at most 100 ms.
+ * Context: any. Returns: false if some core did not answer.
+ */
+bool arch_stop_others(void);
+
+/* Log the registers that this core had when it came to grief, if it did. Context: any. */
+void arch_print_registers(void);
+
+/*
+ * Ask a core by NMI to log where it is. Returns: as arch_ipi_send. Context: any.
+ */
+int arch_ask_where(cpu_t cpu);
+
+/* Where a stopped core was. Returns: false if it did not stop. Context: any. */
+bool arch_stopped_at(cpu_t cpu, uint64_t *pc, bool *in_user);
+
+/* ---- interrupt lines ------------------------------------------------------------------------- */
+
+/* I/O APIC inputs of this machine, all together (0 without an I/O APIC). Context: any. */
+uint32_t arch_gsi_count(void);
+
+/*
+ * Route the ISA interrupt `isa_irq` (0..15), through the firmware's overrides, to `vector` on core
+ * `cpu`, unmasked; or mask it. *gsi (may be NULL) is the input that it really is.
+ * Returns: 0, -EINVAL, -ENODEV (no I/O APIC has that input). Context: thread. Locks: ioapic_lock.
+ */
+int arch_isa_irq_route(uint8_t isa_irq, uint8_t vector, cpu_t cpu, uint32_t *gsi);
+int arch_isa_irq_mask(uint8_t isa_irq);
+
+/* ---- timer ----------------------------------------------------------------------------------- */
+
+/* This core's one-shot timer: timer_interrupt() in `ns` from now, or a little later; a new call
+ * replaces the old. Spans beyond the hardware's end early. Context: hardirq. */
+void arch_timer_arm(uint64_t ns);
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+/* Leave QEMU with this status if the isa-debug-exit device is there; else return. Context: any. */
+void arch_debug_exit(uint8_t status);
+
+/* Power off by ACPI S5. Returns only if that failed: -ENODEV (no S5), -EIO. Context: any. */
+int arch_power_off(void);
+
+/* Reset the machine by every way there is. Context: any. Never returns. */
+__attribute__((noreturn)) void arch_reset(void);
+
+/* ---- doors: what the machine calls in generic code ------------------------------------------- */
+
+/* kmain (main.c): the boot core's list, entered once boot information and GS are there. */
+__attribute__((noreturn)) void kmain(const char *cmdline);
+
+/* irq: an interrupt came in at `vector`. Returns: false if it found nothing to do.
+ * Context: hardirq. */
+bool irq_dispatch(uint8_t vector);
+
+/* smp: the call-on-core interrupt. Context: hardirq. */
+void smp_call_interrupt(void);
+
+/* smp: this core's timer fired. Context: hardirq. */
+void timer_interrupt(void);
+
+/* smp: a started core is ready; runs on it, never returns. Context: cpu being started. */
+__attribute__((noreturn)) void smp_core_main(void);
+
+/* proc: a program did what ends it. Context: thread, interrupts on. Never returns. */
+struct user_fault {
+    const char *mnemonic, *name; /* "#PF", "page fault" */
+    int signal;
+    uint64_t pc;
+    uint64_t error;
+    bool has_address;   /* page fault: the fields below hold */
+    uint64_t address;   /* what it tried to reach */
+    const char *access; /* "read of", "write to", "execution of" */
+    const char *cause;  /* "no page there", "page is not writable", ... */
+};
+__attribute__((noreturn)) void proc_user_fault(const struct user_fault *fault);
+
+/* syscall: int 0x80 with the number in rax and six arguments. Context: thread, interrupts on. */
+long syscall_int80(uint64_t number, const uint64_t args[6]);
+
+/* syscall: work owed before ring 3 goes on. Context: thread, interrupts on. */
+void user_return_work(void);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Constants that the assembler needs from C, typed once. Compiled to assembly text only; the build
+ * turns every `->NAME value` into a NASM definition (build/gen/asm_offsets.inc).
+ */
+#include <stddef.h>
+
+#include "arch/x86_64/ap_boot.h"
+#include "arch/x86_64/entry.h"
+#include "arch/x86_64/layout.h"
+#include "arch/x86_64/smap.h"
+#include "arch/x86_64/trap.h"
+
+#define DEFINE(name, value) __asm__ volatile("\n->" #name " %0" : : "i"((long)(value)))
+
+void asm_offsets(void);
+
+void asm_offsets(void)
+{
+    DEFINE(LOADER_UNKNOWN, LOADER_UNKNOWN);
+    DEFINE(LOADER_MULTIBOOT2, LOADER_MULTIBOOT2);
+    DEFINE(LOADER_PVH, LOADER_PVH);
+    DEFINE(DIRECT_MAP_PML4_INDEX, DIRECT_MAP_PML4_INDEX);
+    DEFINE(IMAGE_LINK_BASE, IMAGE_LINK_BASE);
+    DEFINE(SMAP_CLAC, SMAP_CLAC);
+    DEFINE(TRAP_STUB_SIZE, TRAP_STUB_SIZE);
+
+    DEFINE(AP_SLOT_SIZE, sizeof(struct ap_slot));
+    DEFINE(AP_SLOT_APIC_ID, offsetof(struct ap_slot, apic_id));
+    DEFINE(AP_SLOT_STEP, offsetof(struct ap_slot, step));
+    DEFINE(AP_SLOT_STACK, offsetof(struct ap_slot, stack_top));
+    DEFINE(CPU_STEP_SENT, CPU_STEP_SENT);
+    DEFINE(CPU_STEP_TRAMPOLINE, CPU_STEP_TRAMPOLINE);
+    DEFINE(CPU_STEP_LONG_MODE, CPU_STEP_LONG_MODE);
+}

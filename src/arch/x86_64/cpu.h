@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One core's private machinery: CPUID, MSRs, control registers, GDT and TSS, percpu area.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/arch.h"
+
+/* ---- instructions ---------------------------------------------------------------------------- */
+
+struct cpuid {
+    uint32_t eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid r;
+    __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return r;
+}
+
+/* Highest leaf of the range that `base` begins (0, 0x80000000, 0x40000000). */
+static inline uint32_t cpuid_max(uint32_t base)
+{
+    return cpuid(base, 0).eax;
+}
+
+static inline uint64_t rdmsr(uint32_t msr)
+{
+    uint32_t lo, hi;
+    __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+    return (uint64_t)hi << 32 | lo;
+}
+
+static inline void wrmsr(uint32_t msr, uint64_t value)
+{
+    __asm__ volatile("wrmsr"
+                     :
+                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
+}
+
+#define CONTROL_REGISTER(name)                                                                     \
+    static inline uint64_t read_##name(void)                                                       \
+    {                                                                                              \
+        uint64_t value;                                                                            \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory");                        \
+        return value;                                                                              \
+    }                                                                                              \
+    static inline void write_##name(uint64_t value)                                                \
+    {                                                                                              \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                            \
+    }
+CONTROL_REGISTER(cr0)
+CONTROL_REGISTER(cr3)
+CONTROL_REGISTER(cr4)
+#undef CONTROL_REGISTER
+
+static inline uint64_t read_cr2(void)
+{
+    uint64_t value;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(value));
+    return value;
+}
+
+/* Intel SDM vol 4, "Architectural MSRs". */
+enum {
+    MSR_APIC_BASE = 0x1b,
+    MSR_PAT = 0x277,
+};
+#define MSR_EFER 0xc0000080u
+#define EFER_NXE (UINT64_C(1) << 11)
+#define MSR_GS_BASE 0xc0000101u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
+
+/* Intel SDM vol 3A, "Control Registers". */
+#define CR0_MP (UINT64_C(1) << 1)
+#define CR0_EM (UINT64_C(1) << 2)
+#define CR0_TS (UINT64_C(1) << 3)
+#define CR0_NE (UINT64_C(1) << 5)
+#define CR0_WP (UINT64_C(1) << 16)
+#define CR0_NW (UINT64_C(1) << 29)
+#define CR0_CD (UINT64_C(1) << 30)
+#define CR4_PGE (UINT64_C(1) << 7)
+#define CR4_OSFXSR (UINT64_C(1) << 9)
+#define CR4_OSXMMEXCPT (UINT64_C(1) << 10)
+#define CR4_UMIP (UINT64_C(1) << 11)
+#define CR4_SMEP (UINT64_C(1) << 20)
+#define CR4_SMAP (UINT64_C(1) << 21)
+
+/* ---- what this machine's cores can do -------------------------------------------------------- */
+
+struct cpu_features {
+    bool nx, pge, smep, smap, umip, pages_1g, x2apic, invariant_tsc;
+    uint8_t family;
+    bool intel;
+    char brand[49];
+};
+extern struct cpu_features cpu_features; /* I: the boot core's; the others get the same bits set */
+
+/* Fill cpu_features. Context: boot cpu only. */
+void cpu_features_init(void);
+
+/*
+ * Put CR0, CR4, EFER and the x87/SSE unit of this core into the kernel's state; where a core lacks
+ * what the boot core has, that bit stays clear there and the log says so.
+ * Context: boot cpu only (with smap false until smap_patch), cpu being started.
+ */
+void cpu_control_init(void);
+
+/* ---- segments and the percpu area ------------------------------------------------------------ */
+
+/* Order as sysret wants it: user data, then user code (AMD64 APM vol 2, "SYSCALL and SYSRET"). */
+enum {
+    SEL_KERNEL_CODE = 0x08,
+    SEL_KERNEL_DATA = 0x10,
+    SEL_USER_DATA = 0x20 | 3,
+    SEL_USER_CODE = 0x28 | 3,
+    SEL_TSS = 0x30,
+};
+
+/*
+ * Give core `cpu` its percpu area and its interrupt stacks.
+ * Returns: 0 or -ENOMEM (nothing is kept). Context: boot cpu only.
+ */
+int cpu_area_alloc(cpu_t cpu);
+
+/* Make the area of core `cpu` this core's own: GS base, GDT, TSS, IDT.
+ * Context: boot cpu only, cpu being started. */
+void cpu_area_use(cpu_t cpu);
+
+/* Where the TSS keeps the stack onto which an entry from ring 3 switches. Context: thread. */
+void *cpu_kernel_stack_slot(void);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Which cores there are: index -> what the firmware says of it.
+ *
+ * Indices are given once, before any core is started: 0 to the boot core, then the firmware's
+ * enabled entries in their order, whatever the ids are.
+ */
+#pragma once
+
+#include "arch/arch.h"
+
+/* Fill the table from the MADT. Context: boot cpu only, after lapic_init(). */
+void cpus_init(void);
+
+/* Context: any, for both. */
+uint32_t cpus_apic_id(cpu_t cpu);
+uint32_t cpus_uid(cpu_t cpu);

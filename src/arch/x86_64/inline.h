@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The verbs of arch.h that must cost one instruction. Only arch.h includes this file.
+ *
+ * GS base holds "address of this core's percpu copy" minus "address of the template", so that
+ * `%gs:name` reaches this core's copy of `name`. Until percpu_init() the boot core's GS base is 0
+ * and the template itself is its copy.
+ */
+#pragma once
+
+#define this_cpu(name) (*(__typeof__(name) __seg_gs *)(uintptr_t) & (name))
+
+DECLARE_PERCPU(cpu_t, percpu_cpu);         /* I: this core's index */
+DECLARE_PERCPU(uintptr_t, percpu_offset);  /* I: this core's GS base */
+extern uintptr_t percpu_offsets[MAX_CPUS]; /* I: the GS base of every core, by index */
+
+#define this_cpu_ptr(name) ((__typeof__(name) *)((uintptr_t) & (name) + this_cpu(percpu_offset)))
+#define percpu_of(cpu, name) ((__typeof__(name) *)((uintptr_t) & (name) + percpu_offsets[cpu]))
+
+enum { X86_FLAGS_IF = 1 << 9 };
+
+static inline cpu_t arch_cpu(void)
+{
+    return this_cpu(percpu_cpu);
+}
+
+static inline uint64_t arch_flags(void)
+{
+    uint64_t flags;
+    __asm__ volatile("pushfq; popq %0" : "=r"(flags) : : "memory");
+    return flags;
+}
+
+static inline bool arch_irqs_enabled(void)
+{
+    return (arch_flags() & X86_FLAGS_IF) != 0;
+}
+
+static inline void arch_irq_enable(void)
+{
+    __asm__ volatile("sti" : : : "memory");
+}
+
+static inline void arch_irq_disable(void)
+{
+    __asm__ volatile("cli" : : : "memory");
+}
+
+static inline uint64_t arch_irq_save(void)
+{
+    uint64_t flags = arch_flags();
+    arch_irq_disable();
+    return flags;
+}
+
+static inline void arch_irq_restore(uint64_t flags)
+{
+    if ((flags & X86_FLAGS_IF) != 0)
+        arch_irq_enable();
+    else
+        arch_irq_disable();
+}
+
+static inline void arch_relax(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
+
+/* sti opens interrupts only after the next instruction, so none can slip in before the hlt. */
+static inline void arch_wait_for_interrupt(void)
+{
+    __asm__ volatile("sti; hlt" : : : "memory");
+}
+
+static inline uint64_t arch_ticks(void)
+{
+    uint32_t lo, hi;
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+}

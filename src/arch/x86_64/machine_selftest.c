@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The machine's part, tested from inside: no page is both writable and executable, an I/O APIC
+ * line arrives where it is routed, and the ends of the machine work (these only when named).
+ */
+#include <stdatomic.h>
+
+#include "arch/arch.h"
+#include "arch/x86_64/io.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/vectors.h"
+#include "irq/irq.h"
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/selftest.h"
+#include "smp/cores.h"
+
+/* ---- W^X ------------------------------------------------------------------------------------- */
+
+static void test_wx(void)
+{
+    struct paging_census census = paging_count_pages();
+    selftest_expect(census.writable_executable == 0, "%llu pages are writable and executable",
+                    (unsigned long long)census.writable_executable);
+    selftest_expect(census.user == 0, "%llu pages of the kernel are open to ring 3",
+                    (unsigned long long)census.user);
+    selftest_expect(census.executable > 0 && census.writable > 0, "the walk found no pages");
+    selftest_note("%llu leaf entries, %llu executable, %llu writable",
+                  (unsigned long long)census.leaves, (unsigned long long)census.executable,
+                  (unsigned long long)census.writable);
+}
+SELFTEST("paging-w^x", test_wx);
+
+/* ---- a line through the I/O APIC ------------------------------------------------------------- */
+
+enum {
+    PIT_CHANNEL0 = 0x40,
+    PIT_COMMAND = 0x43,
+    PIT_CHANNEL0_MODE0 = 0x30, /* one interrupt when the count ends */
+    PIT_COUNT = 1193,          /* about 1 ms */
+    ISA_TIMER = 0,
+    LINE_VECTOR = VECTOR_DEVICE_FIRST,
+};
+#define LINE_WAIT_NS UINT64_C(2000000000)
+
+static DEFINE_PERCPU(_Atomic uint64_t, line_interrupts);
+
+static void line_handler(uint32_t irq, uint64_t count, void *cookie)
+{
+    (void)irq;
+    (void)cookie;
+    atomic_fetch_add_explicit(this_cpu_ptr(line_interrupts), count, memory_order_relaxed);
+}
+
+static void start_pit(void)
+{
+    io_out8(PIT_COMMAND, PIT_CHANNEL0_MODE0);
+    io_out8(PIT_CHANNEL0, PIT_COUNT & 0xff);
+    io_out8(PIT_CHANNEL0, PIT_COUNT >> 8);
+}
+
+/* One PIT interrupt routed to `cpu`. Returns: did it arrive there? */
+static bool line_arrives_at(cpu_t cpu, uint32_t irq)
+{
+    uint64_t before = atomic_load(percpu_of(cpu, line_interrupts));
+    irq_bind(cpu, LINE_VECTOR, irq);
+    (void)arch_isa_irq_route(ISA_TIMER, LINE_VECTOR, cpu, NULL);
+    start_pit();
+    uint64_t start = arch_clock_ns();
+    while (atomic_load(percpu_of(cpu, line_interrupts)) == before &&
+           arch_clock_ns() - start < LINE_WAIT_NS)
+        arch_relax();
+    (void)arch_isa_irq_mask(ISA_TIMER);
+    irq_bind(cpu, LINE_VECTOR, IRQ_FREE);
+    return atomic_load(percpu_of(cpu, line_interrupts)) == before + 1;
+}
+
+static void test_line(void)
+{
+    uint32_t gsi;
+    if (arch_isa_irq_route(ISA_TIMER, LINE_VECTOR, arch_cpu(), &gsi) != 0) {
+        selftest_skip("no I/O APIC input for the PIT");
+        return;
+    }
+    (void)arch_isa_irq_mask(ISA_TIMER);
+    int irq = irq_claim_line(gsi, "pit selftest", LINE_VECTOR, line_handler);
+    selftest_expect(irq == (int)gsi, "irq %u expected, %d seen", gsi, irq);
+    selftest_expect(irq_claim_line(gsi, "again", LINE_VECTOR, line_handler) == -EBUSY,
+                    "a second claim of gsi %u is not refused", gsi);
+    if (!line_arrives_at(arch_cpu(), (uint32_t)irq)) {
+        irq_free((uint32_t)irq);
+        selftest_skip("the PIT does not tick here");
+        return;
+    }
+    cpumask_for_each (cpu, &smp_online)
+        selftest_expect(line_arrives_at(cpu, (uint32_t)irq),
+                        "core %u: exactly one interrupt of gsi %u expected", cpu, gsi);
+    irq_free((uint32_t)irq);
+}
+SELFTEST("ioapic-line", test_line);
+
+/* ---- ends, only when named ------------------------------------------------------------------- */
+
+static void test_reset(void)
+{
+    selftest_note("resetting");
+    arch_reset();
+}
+SELFTEST_ON_REQUEST("reset", test_reset);
+
+static void test_panic(void)
+{
+    panic("asked for by selftest=panic");
+}
+SELFTEST_ON_REQUEST("panic", test_panic);
+
+static void panic_job(void *arg)
+{
+    (void)arg;
+    panic("asked for on another core");
+}
+
+static void test_panic_elsewhere(void)
+{
+    cpu_t last = arch_cpu_count() - 1;
+    if (core_job_start(last, panic_job, NULL) != 0) {
+        selftest_skip("needs a second core");
+        return;
+    }
+    for (;;)
+        arch_relax();
+}
+SELFTEST_ON_REQUEST("panic-elsewhere", test_panic_elsewhere);
+
+static void test_null_pointer(void)
+{
+    volatile int *nowhere = NULL;
+    __asm__("" : "+r"(nowhere)); /* the compiler must not see that it is null */
+    *nowhere = 1;
+}
+SELFTEST_ON_REQUEST("null-pointer", test_null_pointer);
+
+static void test_write_text(void)
+{
+    volatile char *text = (volatile char *)(uintptr_t)test_null_pointer;
+    *text = 0;
+}
+SELFTEST_ON_REQUEST("write-text", test_write_text);
+
+/* Each call needs its frame, so that the stack really grows. */
+__attribute__((noinline)) static int use_stack(volatile int depth)
+{
+    volatile char frame[1024];
+    frame[0] = (char)depth;
+    return depth == 0 ? 0 : use_stack(depth - 1) + frame[0];
+}
+
+static void test_stack_overrun(void)
+{
+    selftest_note("%d", use_stack(1 << 20));
+}
+SELFTEST_ON_REQUEST("stack-overrun", test_stack_overrun);

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Page tables: the kernel's own, built once, and those of programs.
+ *
+ * Invariants: no page is both writable and executable, through no alias: the direct map is never
+ * executable, and shows the kernel's text and constants read-only. The top-level entries of the
+ * upper half exist from paging_init() on, so that every address space made later shares them.
+ *
+ * Tables come from the early allocator until the page frames are managed, then from mm. They are
+ * reached through the direct map, which boot.asm has already set up for the first 4 GiB.
+ */
+#include "arch/x86_64/paging.h"
+
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/entry.h"
+#include "arch/x86_64/layout.h"
+#include "arch/x86_64/memory.h"
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/spinlock.h"
+#include "lib/text.h"
+#include "mm/page.h"
+
+/* Intel SDM vol 3A, "Paging-Structure Entries". */
+#define PTE_PRESENT (UINT64_C(1) << 0)
+#define PTE_WRITE (UINT64_C(1) << 1)
+#define PTE_USER (UINT64_C(1) << 2)
+#define PTE_WRITE_THROUGH (UINT64_C(1) << 3)
+#define PTE_CACHE_DISABLE (UINT64_C(1) << 4)
+#define PTE_LARGE (UINT64_C(1) << 7) /* in a directory or directory-pointer entry */
+#define PTE_GLOBAL (UINT64_C(1) << 8)
+#define PTE_NX (UINT64_C(1) << 63)
+#define PTE_ADDRESS UINT64_C(0x000ffffffffff000)
+
+enum {
+    LEVEL_PAGE = 1, /* a 4 KiB entry lies in a table of this level */
+    LEVEL_2M = 2,
+    LEVEL_1G = 3,
+    LEVEL_TOP = 4,
+    TABLE_ENTRIES = 512,
+    USER_TOP_ENTRIES = 256,
+};
+
+#define PHYSICAL_LIMIT (UINT64_C(1) << 52)
+
+static uint64_t *kernel_root; /* I: through the direct map */
+static struct spinlock kva_lock = SPINLOCK("kva");
+static uint64_t kva_next = KVA_BASE; /* L: kva_lock */
+
+void *arch_direct(paddr_t pa)
+{
+    return (void *)(DIRECT_MAP_BASE + pa);
+}
+
+paddr_t arch_direct_to_phys(const void *va)
+{
+    return (uint64_t)va - DIRECT_MAP_BASE;
+}
+
+paddr_t image_to_phys(const void *va)
+{
+    return (uint64_t)va - (KERNEL_VMA + IMAGE_LINK_BASE) + image_base;
+}
+
+static uint64_t *table_alloc(void)
+{
+    uint64_t *table = page_count_total() != 0 ? page_alloc_one(ALLOC_KERNEL | ALLOC_ZERO)
+                                              : early_alloc_direct(PAGE_SIZE);
+    return table;
+}
+
+static unsigned index_at(uint64_t va, int level)
+{
+    return va >> (PAGE_SHIFT + 9 * (level - 1)) & (TABLE_ENTRIES - 1);
+}
+
+static uint64_t level_bytes(int level)
+{
+    return UINT64_C(1) << (PAGE_SHIFT + 9 * (level - 1));
+}
+
+static uint64_t *table_of(uint64_t entry)
+{
+    return arch_direct(entry & PTE_ADDRESS);
+}
+
+/*
+ * The entry for va in a table of `level`, making the tables above it if `make`. Returns NULL if
+ * there is none (or no memory for it), or where a large page is in the way.
+ */
+static uint64_t *entry_for(uint64_t *root, uint64_t va, int level, bool make)
+{
+    uint64_t *table = root;
+    for (int at = LEVEL_TOP; at > level; at--) {
+        uint64_t *entry = &table[index_at(va, at)];
+        if ((*entry & PTE_PRESENT) == 0) {
+            uint64_t *fresh = make ? table_alloc() : NULL;
+            if (fresh == NULL)
+                return NULL;
+            /* the leaf decides what is allowed; a table of the user half is open to ring 3 */
+            uint64_t user = va < USER_END ? PTE_USER : 0;
+            *entry = arch_direct_to_phys(fresh) | PTE_PRESENT | PTE_WRITE | user;
+        } else if ((*entry & PTE_LARGE) != 0) {
+            return NULL;
+        }
+        table = table_of(*entry);
+    }
+    return &table[index_at(va, level)];
+}
+
+static uint64_t leaf_bits(unsigned prot)
+{
+    uint64_t bits = PTE_PRESENT;
+    if ((prot & PROT_W) != 0)
+        bits |= PTE_WRITE;
+    if ((prot & PROT_X) == 0 && cpu_features.nx)
+        bits |= PTE_NX;
+    if ((prot & PROT_USER) != 0)
+        bits |= PTE_USER;
+    else if (cpu_features.pge)
+        bits |= PTE_GLOBAL;
+    if ((prot & PROT_DEVICE) != 0)
+        bits |= PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
+    return bits;
+}
+
+/* The largest page that fits at va and pa with `left` bytes to go. */
+static int best_level(uint64_t va, paddr_t pa, uint64_t left)
+{
+    for (int level = cpu_features.pages_1g ? LEVEL_1G : LEVEL_2M; level > LEVEL_PAGE; level--) {
+        uint64_t bytes = level_bytes(level);
+        if ((va | pa) % bytes == 0 && left >= bytes)
+            return level;
+    }
+    return LEVEL_PAGE;
+}
+
+/* Map [pa, pa+bytes) at va in the kernel's half; all page aligned. Returns 0 or -ENOMEM. */
+static int map_kernel_range(uint64_t va, paddr_t pa, uint64_t bytes, unsigned prot)
+{
+    while (bytes > 0) {
+        int level = best_level(va, pa, bytes);
+        uint64_t *entry = entry_for(kernel_root, va, level, true);
+        if (entry == NULL)
+            return -ENOMEM;
+        *entry = pa | leaf_bits(prot) | (level > LEVEL_PAGE ? PTE_LARGE : 0);
+        va += level_bytes(level);
+        pa += level_bytes(level);
+        bytes -= level_bytes(level);
+    }
+    return 0;
+}
+
+static void map_at_boot(uint64_t va, paddr_t pa, uint64_t bytes, unsigned prot)
+{
+    if (map_kernel_range(va, pa, bytes, prot) != 0)
+        panic("not enough memory for the kernel's page tables");
+}
+
+static void map_image_part(const char *start, const char *end, unsigned prot)
+{
+    map_at_boot((uint64_t)start, image_to_phys(start), (uint64_t)(end - start), prot);
+}
+
+/* One RAM range in the direct map; text and constants of the image stay read-only there too. */
+static void map_direct(paddr_t start, paddr_t end)
+{
+    paddr_t ro_start = image_to_phys(text_start);
+    paddr_t ro_end = image_to_phys(rodata_end);
+    while (start < end) {
+        bool read_only = start >= ro_start && start < ro_end;
+        paddr_t stop = end;
+        if (read_only && stop > ro_end)
+            stop = ro_end;
+        else if (start < ro_start && stop > ro_start)
+            stop = ro_start;
+        map_at_boot(DIRECT_MAP_BASE + start, start, stop - start, read_only ? PROT_R : PROT_W);
+        start = stop;
+    }
+}
+
+/* Every top-level entry of the kernel's half, now: later address spaces copy them. */
+static void fill_kernel_top(void)
+{
+    for (int i = USER_TOP_ENTRIES; i < TABLE_ENTRIES; i++) {
+        bool used =
+            i == KERNEL_PML4_INDEX || i == KVA_PML4_INDEX || (kernel_root[i] & PTE_PRESENT) != 0;
+        if (!used || (kernel_root[i] & PTE_PRESENT) != 0)
+            continue;
+        uint64_t *table = table_alloc();
+        if (table == NULL)
+            panic("not enough memory for the kernel's page tables");
+        kernel_root[i] = arch_direct_to_phys(table) | PTE_PRESENT | PTE_WRITE;
+    }
+}
+
+void paging_init(const struct mem_range *ranges, size_t count)
+{
+    kernel_root = table_alloc();
+    if (kernel_root == NULL)
+        panic("not enough memory for the kernel's page tables");
+    map_image_part(text_start, text_end, PROT_X);
+    map_image_part(text_end, rodata_end, PROT_R);
+    map_image_part(rodata_end, boot_stack_guard, PROT_W);
+    map_image_part(boot_stack_guard + PAGE_SIZE, image_end, PROT_W);
+    for (size_t i = 0; i < count; i++)
+        map_direct(ranges[i].start, ranges[i].end);
+    fill_kernel_top();
+    write_cr3(arch_direct_to_phys(kernel_root));
+}
+
+paddr_t paging_kernel_root(void)
+{
+    return arch_direct_to_phys(kernel_root);
+}
+
+paddr_t arch_kernel_space(void)
+{
+    return paging_kernel_root();
+}
+
+paddr_t paging_trampoline_root(paddr_t pages, paddr_t pa, size_t count)
+{
+    uint64_t *table[LEVEL_TOP];
+    for (int i = 0; i < LEVEL_TOP; i++) {
+        table[i] = arch_direct(pages + (paddr_t)i * PAGE_SIZE);
+        memset(table[i], 0, PAGE_SIZE);
+    }
+    for (int i = USER_TOP_ENTRIES; i < TABLE_ENTRIES; i++)
+        table[0][i] = kernel_root[i];
+    /* below 1 MiB every upper index is 0 */
+    for (int i = 0; i < LEVEL_TOP - 1; i++)
+        table[i][0] = arch_direct_to_phys(table[i + 1]) | PTE_PRESENT | PTE_WRITE;
+    /* the code page is run, the others are written: the slots */
+    for (size_t i = 0; i < count; i++) {
+        paddr_t at = pa + i * PAGE_SIZE;
+        table[LEVEL_TOP - 1][index_at(at, LEVEL_PAGE)] =
+            at | (i == 0 ? PTE_PRESENT : leaf_bits(PROT_W));
+    }
+    return pages;
+}
+
+static void count_leaf(uint64_t entry, struct paging_census *census)
+{
+    bool writable = (entry & PTE_WRITE) != 0;
+    bool executable = (entry & PTE_NX) == 0;
+    census->leaves++;
+    census->writable += writable;
+    census->executable += executable;
+    census->writable_executable += writable && executable;
+    census->user += (entry & PTE_USER) != 0;
+}
+
+static void count_table(const uint64_t *table, int level, int from, struct paging_census *census)
+{
+    for (int i = from; i < TABLE_ENTRIES; i++) {
+        if ((table[i] & PTE_PRESENT) == 0)
+            continue;
+        if (level == LEVEL_PAGE || (table[i] & PTE_LARGE) != 0)
+            count_leaf(table[i], census);
+        else
+            count_table(table_of(table[i]), level - 1, 0, census);
+    }
+}
+
+struct paging_census paging_count_pages(void)
+{
+    struct paging_census census = {0};
+    count_table(kernel_root, LEVEL_TOP, USER_TOP_ENTRIES, &census);
+    return census;
+}
+
+/* ---- the mapping area ------------------------------------------------------------------------ */
+
+/* Room for `pages` pages in the mapping area, or 0. What is taken is never given back. */
+static uint64_t kva_take(uint64_t pages)
+{
+    uint64_t flags = spin_lock_irqsave(&kva_lock);
+    uint64_t at = kva_next;
+    uint64_t bytes = pages * PAGE_SIZE;
+    if (pages == 0 || bytes / PAGE_SIZE != pages || bytes > KVA_BASE + KVA_SIZE - at)
+        at = 0;
+    else
+        kva_next = at + bytes;
+    spin_unlock_irqrestore(&kva_lock, flags);
+    return at;
+}
+
+void *map_physical(paddr_t pa, size_t bytes, unsigned prot)
+{
+    if (bytes == 0 || pa >= PHYSICAL_LIMIT || bytes > PHYSICAL_LIMIT - pa)
+        return NULL;
+    paddr_t start = pa & ~(paddr_t)(PAGE_SIZE - 1);
+    uint64_t span = (pa + bytes - start + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+    uint64_t va = kva_take(span / PAGE_SIZE);
+    if (va == 0)
+        return NULL;
+    for (uint64_t done = 0; done < span; done += PAGE_SIZE) {
+        uint64_t *entry = entry_for(kernel_root, va + done, LEVEL_PAGE, true);
+        if (entry == NULL)
+            return NULL;
+        *entry = (start + done) | leaf_bits(prot);
+    }
+    return (void *)(va + (pa - start));
+}
+
+void *arch_stack_alloc(size_t bytes)
+{
+    uint64_t pages = bytes / PAGE_SIZE;
+    uint64_t va = kva_take(pages + 1);
+    if (va == 0)
+        return NULL;
+    for (uint64_t i = 1; i <= pages; i++) { /* page 0 is the guard */
+        uint64_t *entry = entry_for(kernel_root, va + i * PAGE_SIZE, LEVEL_PAGE, true);
+        uint64_t *page = entry == NULL ? NULL : page_alloc_one(ALLOC_KERNEL | ALLOC_ZERO);
+        if (page == NULL) {
+            for (uint64_t j = 1; j < i; j++) {
+                entry = entry_for(kernel_root, va + j * PAGE_SIZE, LEVEL_PAGE, false);
+                page_free(*entry & PTE_ADDRESS, 0);
+                *entry = 0;
+            }
+            return NULL;
+        }
+        *entry = arch_direct_to_phys(page) | leaf_bits(PROT_W);
+    }
+    return (void *)(va + (pages + 1) * PAGE_SIZE);
+}
+
+/* ---- programs' spaces ------------------------------------------------------------------------ */
+
+paddr_t arch_space_create(void)
+{
+    uint64_t *root = table_alloc();
+    if (root == NULL)
+        return PADDR_NONE;
+    memcpy(&root[USER_TOP_ENTRIES], &kernel_root[USER_TOP_ENTRIES],
+           (TABLE_ENTRIES - USER_TOP_ENTRIES) * sizeof(root[0]));
+    return arch_direct_to_phys(root);
+}
+
+/* Free the tables below `table`, itself one of `level`; at most four deep. */
+static void free_tables(uint64_t *table, int level, int entries)
+{
+    for (int i = 0; i < entries && level > LEVEL_PAGE; i++) {
+        if ((table[i] & PTE_PRESENT) != 0)
+            free_tables(table_of(table[i]), level - 1, TABLE_ENTRIES);
+    }
+    page_free_one(table);
+}
+
+void arch_space_destroy(paddr_t root)
+{
+    free_tables(arch_direct(root), LEVEL_TOP, USER_TOP_ENTRIES);
+}
+
+void arch_space_use(paddr_t root)
+{
+    write_cr3(root);
+}
+
+int arch_page_map(paddr_t root, uintptr_t va, paddr_t pa, unsigned prot)
+{
+    if (va % PAGE_SIZE != 0 || va < USER_START || va >= USER_END)
+        return -EINVAL;
+    uint64_t *entry = entry_for(arch_direct(root), va, LEVEL_PAGE, true);
+    if (entry == NULL)
+        return -ENOMEM;
+    if ((*entry & PTE_PRESENT) != 0)
+        return -EEXIST;
+    *entry = pa | leaf_bits(prot | PROT_USER);
+    return 0;
+}
+
+paddr_t arch_page_unmap(paddr_t root, uintptr_t va)
+{
+    uint64_t *entry = entry_for(arch_direct(root), va, LEVEL_PAGE, false);
+    if (entry == NULL || (*entry & PTE_PRESENT) == 0)
+        return PADDR_NONE;
+    paddr_t pa = *entry & PTE_ADDRESS;
+    *entry = 0;
+    __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+    return pa;
+}
+
+bool arch_page_lookup(paddr_t root, uintptr_t va, paddr_t *pa, unsigned *prot)
+{
+    const uint64_t *entry = entry_for(arch_direct(root), va, LEVEL_PAGE, false);
+    if (entry == NULL || (*entry & PTE_PRESENT) == 0)
+        return false;
+    *pa = *entry & PTE_ADDRESS;
+    *prot = ((*entry & PTE_WRITE) != 0 ? PROT_W : 0) | ((*entry & PTE_NX) == 0 ? PROT_X : 0) |
+            ((*entry & PTE_USER) != 0 ? PROT_USER : 0);
+    return true;
+}

@@ -1,0 +1,210 @@
+; SPDX-License-Identifier: MIT
+;
+; How the CPU enters the kernel through the IDT, and how it leaves again.
+;
+; 256 stubs bring every vector into one shape, struct trap_frame (trap.h draws it), and call
+;
+;     void trap_dispatch(struct trap_frame *frame)
+;
+; Entries of their own have int 0x80, which enables interrupts and calls
+;
+;     void int80_dispatch(struct trap_frame *frame)
+;
+; and NMI, #DF and #MC, which may strike between a ring change and its swapgs: they look at the GS
+; base itself instead of at CS (a kernel's is negative). Interrupts are off on entry to all of them
+; (Intel SDM vol 3A, "Flag Usage By Exception- or Interrupt-Handler Procedure"), DF and AC are as
+; the interrupted code had them and are cleared here.
+
+%include "asm_offsets.inc"
+
+extern trap_dispatch, int80_dispatch
+
+MSR_GS_BASE equ 0xc0000101
+
+; A three-byte no-op that smap_patch() turns into clac where the CPU has SMAP.
+%macro CLAC_IF_SMAP 0
+%%site:
+    db 0x0f, 0x1f, 0x00
+[section .smap_sites progbits alloc noexec nowrite align=8]
+    dq %%site, SMAP_CLAC
+__?SECT?__
+%endmacro
+
+; Order fixed by struct trap_frame; rax is pushed first and lies highest.
+%macro PUSH_REGISTERS 0
+    push rax
+    push rbx
+    push rcx
+    push rdx
+    push rsi
+    push rdi
+    push rbp
+    push r8
+    push r9
+    push r10
+    push r11
+    push r12
+    push r13
+    push r14
+    push r15
+%endmacro
+
+%macro POP_REGISTERS 0
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop r11
+    pop r10
+    pop r9
+    pop r8
+    pop rbp
+    pop rdi
+    pop rsi
+    pop rdx
+    pop rcx
+    pop rbx
+    pop rax
+    add rsp, 16                         ; vector and error code
+%endmacro
+
+section .text
+
+; ---- the 256 stubs -------------------------------------------------------------------------------
+
+; The vectors for which the CPU pushes an error code (Intel SDM vol 3A, "Exception and Interrupt
+; Reference"): 8, 10-14, 17, 21, 29, 30. The stack is 16-byte aligned before the CPU's first push,
+; so that the finished frame (22 quadwords) leaves it aligned for C.
+%macro STUB 1
+align TRAP_STUB_SIZE
+%if %1 == 8 || (%1 >= 10 && %1 <= 14) || %1 == 17 || %1 == 21 || %1 == 29 || %1 == 30
+%else
+    push qword 0
+%endif
+    push qword %1
+    jmp trap_common
+%endmacro
+
+align 4096
+global trap_stubs
+trap_stubs:
+%assign vector 0
+%rep 256
+    STUB vector
+%assign vector vector + 1
+%endrep
+
+align 16
+trap_common:
+    test byte [rsp + 24], 3             ; CS of what was interrupted
+    jz .in_kernel
+    swapgs
+.in_kernel:
+    PUSH_REGISTERS
+    cld
+    CLAC_IF_SMAP
+    mov rdi, rsp
+    call trap_dispatch                  ; returns with interrupts off
+
+    POP_REGISTERS
+    test byte [rsp + 8], 3
+    jz .to_kernel
+    swapgs
+.to_kernel:
+    iretq
+
+; ---- int 0x80 ------------------------------------------------------------------------------------
+
+align 16
+global int80_entry
+int80_entry:
+    push qword 0
+    push qword 0x80
+    swapgs                              ; only ring 3 executes int 0x80
+    PUSH_REGISTERS
+    cld
+    CLAC_IF_SMAP
+    xor ebp, ebp                        ; a kernel backtrace ends here
+    mov rdi, rsp
+    sti
+    call int80_dispatch                 ; returns with interrupts off
+    POP_REGISTERS
+    swapgs
+    iretq
+
+; void user_enter(const struct trap_frame *frame, uint64_t *kernel_rsp, void *tss_rsp0)
+; Keep the callee-saved registers on this stack and its pointer in *kernel_rsp and *tss_rsp0 (where
+; entries from ring 3 then begin: below all that the callers keep, *frame included), and go to
+; ring 3 with the registers of *frame. Comes back when user_leave() is called. Interrupts are off.
+align 16
+global user_enter
+user_enter:
+    push rbx
+    push rbp
+    push r12
+    push r13
+    push r14
+    push r15
+    mov [rsi], rsp
+    mov [rdx], rsp
+    mov rsp, rdi                        ; the frame is popped where it lies
+    POP_REGISTERS
+    swapgs
+    iretq
+
+; void user_leave(uint64_t kernel_rsp), noreturn
+; Drop everything above the user_enter() that stored kernel_rsp and return from it.
+align 16
+global user_leave
+user_leave:
+    mov rsp, rdi
+    pop r15
+    pop r14
+    pop r13
+    pop r12
+    pop rbp
+    pop rbx
+    ret
+
+; ---- NMI, double fault, machine check ------------------------------------------------------------
+
+; ebx (callee-saved, its old value is in the frame) remembers whether swapgs is owed.
+%macro PARANOID_ENTRY 2                 ; name, vector; the error code is pushed already
+    push qword %2
+    PUSH_REGISTERS
+    cld
+    CLAC_IF_SMAP
+    mov ecx, MSR_GS_BASE
+    rdmsr
+    xor ebx, ebx
+    test edx, edx
+    js %%kernel_gs
+    swapgs
+    inc ebx
+%%kernel_gs:
+    mov rdi, rsp
+    call trap_dispatch
+    test ebx, ebx
+    jz %%leave
+    swapgs
+%%leave:
+    POP_REGISTERS
+    iretq
+%endmacro
+
+align 16
+global nmi_entry
+nmi_entry:
+    push qword 0
+    PARANOID_ENTRY nmi, 2
+
+align 16
+global double_fault_entry
+double_fault_entry:
+    PARANOID_ENTRY double_fault, 8
+
+align 16
+global machine_check_entry
+machine_check_entry:
+    push qword 0
+    PARANOID_ENTRY machine_check, 18

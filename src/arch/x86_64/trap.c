@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The IDT and what is behind it: exceptions become a user_fault or a panic, the kernel's own
+ * vectors go to their handlers, all others to irq_dispatch().
+ *
+ * Source: Intel SDM vol 3A, "Interrupt and Exception Handling", "64-Bit IDT Gate Descriptors".
+ */
+#include "arch/x86_64/trap.h"
+
+#include <stdatomic.h>
+
+#include "arch/arch.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/exceptions.h"
+#include "arch/x86_64/lapic.h"
+#include "arch/x86_64/stop.h"
+#include "arch/x86_64/vectors.h"
+#include "lib/log.h"
+#include "lib/panic.h"
+
+enum {
+    GATE_INTERRUPT = 0x8e, /* present, interrupt gate: IF is cleared */
+    GATE_RING3 = 0x60,     /* or'ed in: ring 3 may use it */
+
+    PF_PRESENT = 1 << 0, /* Intel SDM vol 3A, "Page-Fault Error Code" */
+    PF_WRITE = 1 << 1,
+    PF_USER = 1 << 2,
+    PF_RESERVED = 1 << 3,
+    PF_FETCH = 1 << 4,
+};
+
+struct gate {
+    uint16_t offset_low;
+    uint16_t selector;
+    uint8_t ist;
+    uint8_t type;
+    uint16_t offset_middle;
+    uint32_t offset_high;
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct gate) == 16, "the CPU's format");
+
+struct extable_entry {
+    uint64_t fault, fixup;
+};
+extern const struct extable_entry extable_start[], extable_end[];
+
+extern char trap_stubs[], int80_entry[], nmi_entry[], double_fault_entry[], machine_check_entry[];
+
+static struct gate idt[VECTOR_COUNT] __attribute__((aligned(16))); /* I: one for all cores */
+static DEFINE_PERCPU(_Atomic uint64_t, nmi_count);
+static DEFINE_PERCPU(_Atomic bool, where_asked);
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static void set_gate(unsigned vector, const char *entry, unsigned ist, unsigned type)
+{
+    uint64_t at = (uint64_t)entry;
+    idt[vector] = (struct gate){
+        .offset_low = (uint16_t)at,
+        .selector = SEL_KERNEL_CODE,
+        .ist = (uint8_t)ist,
+        .type = (uint8_t)type,
+        .offset_middle = (uint16_t)(at >> 16),
+        .offset_high = (uint32_t)(at >> 32),
+    };
+}
+
+void idt_init(void)
+{
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
+        set_gate(vector, trap_stubs + (size_t)vector * TRAP_STUB_SIZE, IST_NONE, GATE_INTERRUPT);
+    set_gate(TRAP_BP, trap_stubs + (size_t)TRAP_BP * TRAP_STUB_SIZE, IST_NONE,
+             GATE_INTERRUPT | GATE_RING3);
+    set_gate(VECTOR_INT80, int80_entry, IST_NONE, GATE_INTERRUPT | GATE_RING3);
+    set_gate(TRAP_NMI, nmi_entry, IST_NMI, GATE_INTERRUPT);
+    set_gate(TRAP_DF, double_fault_entry, IST_DF, GATE_INTERRUPT);
+    set_gate(TRAP_MC, machine_check_entry, IST_MC, GATE_INTERRUPT);
+}
+
+void idt_load(void)
+{
+    struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) pointer = {sizeof(idt) - 1, (uint64_t)idt};
+    __asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+/* ---- exceptions ------------------------------------------------------------------------------ */
+
+static const char *page_fault_access(uint64_t error)
+{
+    if ((error & PF_FETCH) != 0)
+        return "execution of";
+    return (error & PF_WRITE) != 0 ? "write to" : "read of";
+}
+
+static const char *page_fault_cause(uint64_t error, uint64_t address)
+{
+    if ((error & PF_RESERVED) != 0)
+        return "a reserved bit is set in the page tables";
+    if (address >= ARCH_USER_END)
+        return "it belongs to the kernel";
+    if ((error & PF_PRESENT) == 0)
+        return "no page is mapped there";
+    if ((error & PF_FETCH) != 0)
+        return "the page is not executable";
+    return "the page is read-only";
+}
+
+/* Does a user copy expect this fault? Then go on at its fixup. */
+static bool fix_up(struct trap_frame *frame)
+{
+    for (const struct extable_entry *entry = extable_start; entry < extable_end; entry++) {
+        if (entry->fault == frame->rip) {
+            frame->rip = entry->fixup;
+            return true;
+        }
+    }
+    return false;
+}
+
+__attribute__((noreturn)) static void user_exception(const struct trap_frame *frame,
+                                                     uint64_t address)
+{
+    const struct exception *exception = &exceptions[frame->vector];
+    struct user_fault fault = {
+        .mnemonic = exception->mnemonic,
+        .name = exception->name,
+        .signal = exception->signal,
+        .pc = frame->rip,
+        .error = frame->error,
+    };
+    if (frame->vector == TRAP_PF) {
+        fault.has_address = true;
+        fault.address = address;
+        fault.access = page_fault_access(frame->error);
+        fault.cause = page_fault_cause(frame->error, address);
+    }
+    arch_irq_enable();
+    proc_user_fault(&fault);
+}
+
+__attribute__((noreturn)) static void kernel_exception(const struct trap_frame *frame,
+                                                       uint64_t address)
+{
+    const struct exception *exception = &exceptions[frame->vector];
+    stop_note_frame(frame);
+    if (frame->vector == TRAP_DF && frame->rsp - read_cr2() < PAGE_SIZE)
+        panic("kernel stack overrun at %#llx (#DF double fault: the guard page below it)",
+              (unsigned long long)frame->rip);
+    if (frame->vector == TRAP_PF)
+        panic("%s %s: %s 0x%016llx at 0x%016llx: %s", exception->mnemonic, exception->name,
+              page_fault_access(frame->error), (unsigned long long)address,
+              (unsigned long long)frame->rip,
+              (frame->error & PF_PRESENT) != 0 ? "not allowed" : "no page is mapped there");
+    panic("%s %s (%s %llu, error code %#llx) in the kernel at %#llx", exception->mnemonic,
+          exception->name, exception_class_name(exception->class),
+          (unsigned long long)frame->vector, (unsigned long long)frame->error,
+          (unsigned long long)frame->rip);
+}
+
+static void handle_nmi(const struct trap_frame *frame)
+{
+    if (stop_requested()) {
+        stop_note_frame(frame);
+        stop_here();
+    }
+    if (atomic_exchange_explicit(this_cpu_ptr(where_asked), false, memory_order_acquire)) {
+        log_warn("core %u is at %#llx in %s, interrupts %s", arch_cpu(),
+                 (unsigned long long)frame->rip, trap_from_user(frame) ? "ring 3" : "the kernel",
+                 (frame->rflags & X86_FLAGS_IF) != 0 ? "on" : "off");
+        return;
+    }
+    atomic_fetch_add_explicit(this_cpu_ptr(nmi_count), 1, memory_order_relaxed);
+}
+
+int arch_ask_where(cpu_t cpu)
+{
+    atomic_store_explicit(percpu_of(cpu, where_asked), true, memory_order_release);
+    return arch_ipi_send_nmi(cpu);
+}
+
+uint64_t arch_nmi_count(cpu_t cpu)
+{
+    return atomic_load_explicit(percpu_of(cpu, nmi_count), memory_order_relaxed);
+}
+
+static void handle_exception(struct trap_frame *frame)
+{
+    uint64_t address = frame->vector == TRAP_PF ? read_cr2() : 0;
+    if (frame->vector == TRAP_NMI)
+        handle_nmi(frame);
+    else if (trap_from_user(frame) && exceptions[frame->vector].signal != 0)
+        user_exception(frame, address);
+    else if (frame->vector != TRAP_PF || !fix_up(frame))
+        kernel_exception(frame, address);
+}
+
+/* ---- interrupts ------------------------------------------------------------------------------ */
+
+static void handle_interrupt(uint8_t vector)
+{
+    switch (vector) {
+    case VECTOR_TIMER:
+        lapic_eoi();
+        timer_interrupt();
+        break;
+    case VECTOR_CALL:
+        lapic_eoi(); /* first: a call that comes in while we answer must ring again */
+        smp_call_interrupt();
+        break;
+    case VECTOR_RESCHEDULE:
+        lapic_eoi();
+        break; /* it has ended the halt: that was its work */
+    case VECTOR_LAPIC_ERROR:
+        lapic_error_interrupt();
+        lapic_eoi();
+        break;
+    case VECTOR_SPURIOUS:
+        break; /* no EOI: Intel SDM vol 3A, "Spurious Interrupt" */
+    default:
+        /* what found nothing to do may be no interrupt of the Local APIC's at all */
+        if (irq_dispatch(vector) || lapic_in_service(vector))
+            lapic_eoi();
+        break;
+    }
+}
+
+void trap_dispatch(struct trap_frame *frame)
+{
+    if (frame->vector < VECTOR_EXCEPTION_COUNT) {
+        handle_exception(frame);
+        return;
+    }
+    handle_interrupt((uint8_t)frame->vector);
+    if (trap_from_user(frame)) {
+        arch_irq_enable();
+        user_return_work();
+        arch_irq_disable();
+    }
+}
+
+void int80_dispatch(struct trap_frame *frame)
+{
+    const uint64_t args[6] = {frame->rbx, frame->rcx, frame->rdx,
+                              frame->rsi, frame->rdi, frame->rbp};
+    frame->rax = (uint64_t)syscall_int80(frame->rax, args);
+    user_return_work();
+    arch_irq_disable();
+}

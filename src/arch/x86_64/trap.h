@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Traps: exceptions, interrupts and int 0x80 in one shape.
+ *
+ *      higher   +------------------+
+ *               | ss               |  pushed by the CPU
+ *               | rsp              |
+ *               | rflags           |
+ *               | cs               |
+ *               | rip              |
+ *               | error            |  by the CPU, or 0 by the stub
+ *               | vector           |  by the stub
+ *               | rax rbx rcx rdx  |  by PUSH_REGISTERS (stubs.asm)
+ *               | rsi rdi rbp      |
+ *               | r8 ... r15       |
+ *      lower    +------------------+  <- struct trap_frame, 16-byte aligned
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    TRAP_STUB_SIZE = 16,
+    TRAP_DE = 0,
+    TRAP_DB = 1,
+    TRAP_NMI = 2,
+    TRAP_BP = 3,
+    TRAP_DF = 8,
+    TRAP_GP = 13,
+    TRAP_PF = 14,
+    TRAP_MC = 18,
+};
+
+struct trap_frame {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
+    uint64_t rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    uint64_t vector, error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+_Static_assert(sizeof(struct trap_frame) == 22 * 8, "stubs.asm pushes 22 quadwords");
+_Static_assert(offsetof(struct trap_frame, vector) == 15 * 8, "stubs.asm finds CS above it");
+
+/* Did the trap come from ring 3? */
+static inline bool trap_from_user(const struct trap_frame *frame)
+{
+    return (frame->cs & 3) != 0;
+}
+
+/* Called by stubs.asm with interrupts off; returns with interrupts off. Context: any. */
+void trap_dispatch(struct trap_frame *frame);
+
+/* Called by stubs.asm for int 0x80 with interrupts on; returns with interrupts off. */
+void int80_dispatch(struct trap_frame *frame);
+
+/* Load this core's IDT register. Context: boot cpu only, cpu being started. */
+void idt_load(void);
+
+/* Fill the one IDT. Context: boot cpu only. */
+void idt_init(void);
+
+/* Interrupt stack table: entries of the TSS with stacks of their own (1-based, as the gate says).
+ */
+enum ist { IST_NONE = 0, IST_NMI = 1, IST_DF = 2, IST_MC = 3, IST_COUNT = 3 };

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The consoles, their lock, and what stands on their current line.
+ *
+ * Invariant: a line of the kernel's begins at the left edge and ends with a newline, all under one
+ * hold of the lock. If a program's write left its line unfinished, a newline comes first.
+ *
+ * The list of consoles only grows and is walked without the lock. A core that panics takes no lock:
+ * the other cores are stopped, perhaps while they hold it.
+ */
+#include "lib/console.h"
+
+#include <stdarg.h>
+
+#include "lib/console_internal.h"
+#include "lib/log.h"
+#include "lib/panic.h"
+#include "lib/spinlock.h"
+#include "lib/text.h"
+
+static struct spinlock console_spinlock = SPINLOCK("console");
+static _Atomic uint32_t waiters;
+static struct console *_Atomic consoles;
+static bool line_begun; /* L: console_spinlock; text stands on the line, no newline yet */
+
+bool console_try_lock(void)
+{
+    if (panic_in_progress())
+        return true;
+    /*
+     * seq_cst, pairs with the fence in console_unlock: either this core finds the lock free, or
+     * the holder, who looks at the log after giving it back, finds what this core put in.
+     */
+    atomic_thread_fence(memory_order_seq_cst);
+    return spin_trylock(&console_spinlock);
+}
+
+void console_lock(void)
+{
+    if (panic_in_progress())
+        return;
+    atomic_fetch_add_explicit(&waiters, 1, memory_order_relaxed);
+    spin_lock(&console_spinlock);
+    atomic_fetch_sub_explicit(&waiters, 1, memory_order_relaxed);
+}
+
+void console_unlock(void)
+{
+    if (panic_in_progress())
+        return;
+    spin_unlock(&console_spinlock);
+    atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in console_try_lock */
+}
+
+bool console_is_taken(void)
+{
+    atomic_thread_fence(memory_order_seq_cst); /* as in console_try_lock */
+    return atomic_load_explicit(&console_spinlock.taken, memory_order_relaxed) != 0;
+}
+
+bool console_wanted(void)
+{
+    return atomic_load_explicit(&waiters, memory_order_relaxed) != 0;
+}
+
+static struct console *next_console(struct console *_Atomic *link)
+{
+    /* acquire: pairs with the release in console_register */
+    return atomic_load_explicit(link, memory_order_acquire);
+}
+
+static void write_all(const char *text, size_t len)
+{
+    for (struct console *c = next_console(&consoles); c != NULL; c = next_console(&c->next))
+        c->write(c, text, len);
+}
+
+void console_write_line(const char *text, size_t len)
+{
+    if (line_begun)
+        write_all("\n", 1);
+    line_begun = true; /* a panic in the midst of it begins a new line */
+    write_all(text, len);
+    line_begun = false;
+}
+
+void console_register(struct console *console)
+{
+    console_lock();
+    struct console *_Atomic *link = &consoles;
+    for (struct console *c = next_console(link); c != NULL; c = next_console(link))
+        link = &c->next;
+    if (link == &consoles)
+        log_rewind_consoles();
+    atomic_store_explicit(&console->next, NULL, memory_order_relaxed);
+    /* release: who finds the console (next_console) finds its fields too */
+    atomic_store_explicit(link, console, memory_order_release);
+    console_unlock();
+    log_drain();
+}
+
+void console_begin(void)
+{
+    console_lock();
+}
+
+void console_put(const char *text, size_t len)
+{
+    if (len == 0)
+        return;
+    line_begun = true;
+    write_all(text, len);
+    line_begun = text[len - 1] != '\n';
+}
+
+void console_end(void)
+{
+    console_unlock();
+    log_drain();
+}
+
+void console_line(const char *fmt, ...)
+{
+    char text[LOG_LINE_MAX + 1]; /* and the newline */
+    va_list ap;
+    va_start(ap, fmt);
+    int wanted = vsnprintf(text, LOG_LINE_MAX, fmt, ap);
+    va_end(ap);
+    size_t len = wanted < LOG_LINE_MAX ? (size_t)wanted : LOG_LINE_MAX - 1;
+    text[len++] = '\n';
+
+    console_lock();
+    log_drain_locked();
+    console_write_line(text, len);
+    console_unlock();
+    log_drain();
+}
+
+void console_flush(void)
+{
+    for (struct console *c = next_console(&consoles); c != NULL; c = next_console(&c->next)) {
+        if (c->flush != NULL)
+            c->flush(c);
+    }
+}

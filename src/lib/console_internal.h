@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What log.c and console.c know of each other; nobody else includes this file.
+ *
+ * Whoever gives the console lock back calls log_drain() afterwards: another core may have put a
+ * line into the log meanwhile, found the lock taken, and left it to the holder.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The lock of all consoles. In a panic it is open to the core that panics. Context: thread. */
+void console_lock(void);
+bool console_try_lock(void);
+void console_unlock(void);
+
+/* Does some core hold the lock? If so it looks at the log after giving it back. Context: any. */
+bool console_is_taken(void);
+
+/* Does somebody wait in console_lock()? A hint, to let them in. Context: any. */
+bool console_wanted(void);
+
+/* One line, its newline at its end, on a line of its own. Locks: caller holds console. */
+void console_write_line(const char *text, size_t len);
+
+/* Let the consoles begin at the oldest line of the log. Locks: caller holds console. */
+void log_rewind_consoles(void);
+
+/* Bring all lines that are in the log now to the consoles. Locks: caller holds console. */
+void log_drain_locked(void);

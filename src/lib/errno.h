@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Error numbers, shared by the kernel and user/. A function that fails returns one of them
+ * negated; the values are those of Linux on x86_64, since its programs read them.
+ */
+#pragma once
+
+enum {
+    EPERM = 1,
+    ENOENT = 2,
+    EINTR = 4,
+    EIO = 5,
+    ENXIO = 6,
+    E2BIG = 7,
+    ENOEXEC = 8,
+    EBADF = 9,
+    EAGAIN = 11,
+    ENOMEM = 12,
+    EACCES = 13,
+    EFAULT = 14,
+    EBUSY = 16,
+    EEXIST = 17,
+    ENODEV = 19,
+    ENOTDIR = 20,
+    EISDIR = 21,
+    EINVAL = 22,
+    ENOSPC = 28,
+    ENAMETOOLONG = 36,
+    ENOSYS = 38,
+    ELOOP = 40,
+    EMSGSIZE = 90,
+    ETIMEDOUT = 110,
+};

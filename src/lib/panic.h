@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The end of the road: an invariant is broken and going on could only do harm. Missing hardware, a
+ * slow core, a full table or bad user memory are values, never a panic.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Say why in a line that a person understands, then registers, the other cores stopped and where
+ * each was; with `debugexit`, leave QEMU with 122; else halt all cores.
+ * Context: any, on any core. Never returns.
+ */
+__attribute__((noreturn, format(printf, 1, 2))) void panic(const char *fmt, ...);
+
+/* Is a panic under way? Context: any. */
+bool panic_in_progress(void);
+
+/* Panic unless `cond` holds: for invariants only. */
+#define ASSERT(cond)                                                                               \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            panic("%s:%d: broken invariant: %s", __FILE__, __LINE__, #cond);                       \
+    } while (0)
+
+/*
+ * What panic() asks of higher rooms; main.c sets it before anything can fail. `report` prints this
+ * core's registers and stops the others, printing where each was; `end` carries out what follows.
+ */
+struct panic_hooks {
+    void (*report)(void);
+    __attribute__((noreturn)) void (*end)(void);
+};
+void panic_set_hooks(const struct panic_hooks *hooks);
+
+/*
+ * The compiler's stack protector (gcc, -fstack-protector-strong): the value that a function leaves
+ * below its return address, and whom it calls when it finds another one there.
+ */
+extern uintptr_t __stack_chk_guard;
+__attribute__((noreturn)) void __stack_chk_fail(void);

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Spin locks: xchg to take, pause while waiting (Intel SDM vol 2B, "PAUSE").
+ *
+ * A lock that is ever taken in a hardirq is taken with spin_lock_irqsave everywhere else. The
+ * waiter reads before it tries again, so that the line stays shared while the holder works. While
+ * it waits with interrupts off it answers its core's inbox (spin_wait_hook), because the holder
+ * may be waiting for that very answer.
+ *
+ * Context: hardirq (spin_trylock: any). Sleeps: no.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "arch/arch.h"
+
+struct spinlock {
+    _Atomic uint32_t taken;
+    const char *name;
+};
+
+#define SPINLOCK(lock_name)                                                                        \
+    {                                                                                              \
+        .taken = 0, .name = (lock_name)                                                            \
+    }
+
+/* Take the lock; interrupts stay as they are. */
+void spin_lock(struct spinlock *lock);
+
+/* Take the lock if it is free. Returns: true if it is now the caller's. */
+static inline bool spin_trylock(struct spinlock *lock)
+{
+    /* acquire: pairs with the release in spin_unlock */
+    return atomic_exchange_explicit(&lock->taken, 1, memory_order_acquire) == 0;
+}
+
+static inline void spin_unlock(struct spinlock *lock)
+{
+    atomic_store_explicit(&lock->taken, 0, memory_order_release);
+}
+
+static inline uint64_t spin_lock_irqsave(struct spinlock *lock)
+{
+    uint64_t flags = arch_irq_save();
+    spin_lock(lock);
+    return flags;
+}
+
+static inline void spin_unlock_irqrestore(struct spinlock *lock, uint64_t flags)
+{
+    spin_unlock(lock);
+    arch_irq_restore(flags);
+}
+
+/*
+ * Called at each turn of a wait with interrupts off; set once by smp, which answers the calls that
+ * other cores have put into this core's inbox. NULL until then.
+ */
+extern void (*spin_wait_hook)(void);

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The kernel's life, read aloud: the boot core's list, the other cores' list, and the end.
+ */
+#include "arch/arch.h"
+#include "drivers/serial.h"
+#include "fs/memfs.h"
+#include "irq/irq.h"
+#include "lib/console.h"
+#include "lib/log.h"
+#include "lib/panic.h"
+#include "lib/params.h"
+#include "lib/selftest.h"
+#include "lib/text.h"
+#include "mm/page.h"
+#include "proc/process.h"
+#include "smp/call.h"
+#include "smp/cores.h"
+#include "smp/ipi.h"
+
+enum {
+    EXIT_STATUS_MAX = 120, /* what debugexit can tell of a program's status */
+    EXIT_SIGNAL = 121,
+    EXIT_PANIC = 122,
+    RINGS_WAIT_MS = 5000,
+};
+#define NS_PER_MS UINT64_C(1000000)
+
+static struct params params;
+
+/* ---- a panic's second half ------------------------------------------------------------------- */
+
+static void report_panic(void)
+{
+    arch_print_registers();
+    bool all = arch_stop_others();
+    for (cpu_t cpu = 0; cpu < arch_cpu_count(); cpu++) {
+        uint64_t pc;
+        bool in_user;
+        if (cpu == arch_cpu() || !cpumask_test(&smp_online, cpu))
+            continue;
+        if (arch_stopped_at(cpu, &pc, &in_user))
+            log_line(LOG_EMERG, "core %u was at %#llx, in %s", cpu, (unsigned long long)pc,
+                     in_user ? "ring 3" : "the kernel");
+        else
+            log_line(LOG_EMERG, "core %u did not stop", cpu);
+    }
+    log_line(LOG_EMERG, "panic: end of report%s", all ? "" : "; not all cores have stopped");
+}
+
+__attribute__((noreturn)) static void end_panic(void)
+{
+    console_flush();
+    if (params.debugexit)
+        arch_debug_exit(EXIT_PANIC);
+    arch_halt_forever();
+}
+
+/* ---- parts of the list ----------------------------------------------------------------------- */
+
+static void report_parameters(void)
+{
+    size_t listed =
+        params.problem_count < PARAMS_PROBLEMS_MAX ? params.problem_count : PARAMS_PROBLEMS_MAX;
+    for (size_t i = 0; i < listed; i++)
+        log_warn("parameters: %s %s: passed over",
+                 params.problems[i].what == PARAM_UNKNOWN ? "unknown" : "bad value in",
+                 params.problems[i].word);
+    if (params.problem_count > listed)
+        log_warn("parameters: %zu more words passed over", params.problem_count - listed);
+    if (params.cut)
+        log_warn("parameters: the command line is too long; what is behind byte %d was cut",
+                 PARAMS_TEXT_MAX - 1);
+    if (params.init_args_cut)
+        log_warn("parameters: more than %d arguments for init: the rest was cut", PARAMS_ARGS_MAX);
+}
+
+static void start_interrupts(void)
+{
+    if (irq_init() != 0 || irq_cpu_prepare(0) != 0)
+        panic("not enough memory for the interrupt tables");
+    smp_init();
+    call_init();
+    arch_irq_enable();
+    ipi_scan_start();
+}
+
+static void report_unpacking(const struct memfs_unpack_report *report)
+{
+    for (size_t i = 0; i < report->skip_kinds; i++) {
+        const struct memfs_skip *skip = &report->skips[i];
+        log_warn("initrd: %llu entries passed over: %s (first: \"%s\" at offset %zu)",
+                 (unsigned long long)skip->count, skip->why, skip->name, skip->offset);
+    }
+    if (report->error != NULL)
+        log_err("initrd: %s at offset %zu: what came before it is used", report->error,
+                report->error_offset);
+    log_info("initrd: %llu entries, %llu bytes", (unsigned long long)report->files,
+             (unsigned long long)report->bytes);
+}
+
+static void unpack_initrd(void)
+{
+    static struct memfs_unpack_report report;
+    if (memfs_init() != 0)
+        panic("not enough memory for the file system's root");
+    if (arch_boot_module_count() == 0) {
+        log_err("initrd: the boot loader brought no module: the file system is empty");
+        return;
+    }
+    if (arch_boot_module_count() > 1)
+        log_warn("initrd: only the first of %zu modules is used", arch_boot_module_count());
+    size_t size;
+    const void *data = arch_boot_module(0, &size);
+    (void)memfs_unpack_tar(data, size, &report);
+    report_unpacking(&report);
+    for (size_t i = 0; i < arch_boot_module_count(); i++)
+        arch_boot_module_release(i);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+/* Say how it ended, leave QEMU if asked to, else power off. */
+__attribute__((noreturn)) static void shut_down(const char *what, struct process_end end)
+{
+    if (end.by_signal)
+        console_line("%s: killed by signal %d", what, end.value);
+    else
+        console_line("%s: exited with status %d", what, end.value);
+    console_flush();
+    if (params.debugexit && end.by_signal)
+        arch_debug_exit(EXIT_SIGNAL);
+    else if (params.debugexit)
+        arch_debug_exit((uint8_t)(end.value < EXIT_STATUS_MAX ? end.value : EXIT_STATUS_MAX));
+
+    int error = arch_power_off();
+    console_line("power off: %s; all cores halt",
+                 error != 0 ? "this machine offers no ACPI S5" : "no effect");
+    console_flush();
+    (void)arch_stop_others();
+    arch_halt_forever();
+}
+
+__attribute__((noreturn)) static void run_selftests(void)
+{
+    int failed = selftest_run(params.selftest_name[0] == '\0' ? NULL : params.selftest_name);
+    shut_down("selftest", (struct process_end){.value = failed == 0 ? 0 : 1});
+}
+
+__attribute__((noreturn)) static void run_init(void)
+{
+    struct process_end end;
+    if (process_run(params.init, params.init_args, params.init_arg_count, &end) != 0)
+        panic("no init: %s could not be started", params.init);
+    if (!ipi_wait_quiet(RINGS_WAIT_MS * NS_PER_MS))
+        log_err("ipi: some rings were not taken within %d ms", RINGS_WAIT_MS);
+    shut_down("init", end);
+}
+
+/* ---- the lists ------------------------------------------------------------------------------- */
+
+/* What every core but the boot core does, once it is online. */
+__attribute__((noreturn)) static void core_idle(void)
+{
+    for (;;) {
+        while (core_job_run())
+            continue;
+        log_drain();
+        arch_irq_disable();
+        if (log_unattended() || core_job_waiting())
+            arch_irq_enable();
+        else
+            arch_wait_for_interrupt();
+    }
+}
+
+static const struct panic_hooks panic_hooks = {.report = report_panic, .end = end_panic};
+
+void kmain(const char *cmdline)
+{
+    params_parse(cmdline, &params);
+    panic_set_hooks(&panic_hooks);
+    log_set_console_level((int)params.loglevel);
+    log_info("Carillon");
+    int serial = serial_init(params.console_baud);
+    /* can print */
+
+    report_parameters();
+    arch_init_cpu();    /* exceptions are reported from here on */
+    arch_init_memory(); /* needs: the loader's memory map */
+    /* can allocate */
+
+    arch_init_platform();     /* needs: mappings */
+    arch_init_clock(&params); /* needs: ACPI's tables */
+    start_interrupts();       /* needs: the number of cores and of interrupt lines */
+    /* can take interrupts */
+
+    if (serial != 0)
+        log_warn("serial: no working port at COM1: no console");
+    smp_start_cores(&(struct smp_params){.maxcpus = params.maxcpus,
+                                         .init_udelay_us = params.init_udelay_us,
+                                         .ap_dead = &params.ap_dead},
+                    core_idle); /* needs: the clock, interrupts */
+    /* other cores run */
+
+    log_drain();
+    if (params.selftest)
+        run_selftests();
+    unpack_initrd(); /* needs: the boot modules */
+    run_init();      /* needs: everything */
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One process at a time, on the core that calls process_run(): ring 3 runs on top of that call and
+ * its end returns there.
+ */
+#include "proc/process.h"
+
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/panic.h"
+#include "lib/text.h"
+#include "proc/loader.h"
+
+static DEFINE_PERCPU(struct process *, current_process);
+
+struct process *process_current(void)
+{
+    return this_cpu(current_process);
+}
+
+static const char *signal_name(int signal)
+{
+    switch (signal) {
+    case 4:
+        return "SIGILL";
+    case 5:
+        return "SIGTRAP";
+    case 7:
+        return "SIGBUS";
+    case 8:
+        return "SIGFPE";
+    case 11:
+        return "SIGSEGV";
+    default:
+        return "signal";
+    }
+}
+
+static void set_name(struct process *process, const char *path)
+{
+    const char *last = path;
+    for (const char *p = path; *p != '\0'; p++) {
+        if (*p == '/' && p[1] != '\0')
+            last = p + 1;
+    }
+    (void)text_copy(process->name, last, sizeof(process->name));
+}
+
+int process_run(const char *path, const char *const *args, size_t argc, struct process_end *end)
+{
+    struct process process = {.pid = PROCESS_INIT_PID};
+    struct loaded_program program;
+    set_name(&process, path);
+    if (space_create(&process.space) != 0) {
+        log_err("%s: not enough memory for its address space", path);
+        return -ENOMEM;
+    }
+    int error = program_load(path, args, argc, &process.space, &program);
+    if (error == 0) {
+        this_cpu(current_process) = &process;
+        arch_space_use(process.space.root);
+        arch_user_run(program.entry, program.stack);
+        arch_space_use(arch_kernel_space());
+        this_cpu(current_process) = NULL;
+        *end = process.end;
+    }
+    space_destroy(&process.space);
+    return error;
+}
+
+__attribute__((noreturn)) static void end_process(struct process_end end)
+{
+    process_current()->end = end;
+    arch_user_exit();
+}
+
+void process_exit(int status)
+{
+    end_process((struct process_end){.by_signal = false, .value = status & 0xff});
+}
+
+void proc_user_fault(const struct user_fault *fault)
+{
+    const struct process *process = process_current();
+    char where[96] = "";
+    if (fault->has_address)
+        (void)snprintf(where, sizeof(where), ": %s %#llx, %s", fault->access,
+                       (unsigned long long)fault->address, fault->cause);
+    else if (fault->error != 0)
+        (void)snprintf(where, sizeof(where), ": error code %#llx",
+                       (unsigned long long)fault->error);
+    log_err("%s[%d]: killed by %s on core %u: %s %s at rip %#llx%s", process->name, process->pid,
+            signal_name(fault->signal), arch_cpu(), fault->mnemonic, fault->name,
+            (unsigned long long)fault->pc, where);
+    end_process((struct process_end){.by_signal = true, .value = fault->signal});
+}

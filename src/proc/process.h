@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The process: one program from its file to its end.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vm/space.h"
+
+enum { PROCESS_NAME_MAX = 16, PROCESS_INIT_PID = 1 };
+
+/* How a program ended. */
+struct process_end {
+    bool by_signal;
+    int value; /* the status 0..255, or the signal */
+};
+
+struct process {
+    int pid;
+    char name[PROCESS_NAME_MAX]; /* the last part of its path, cut */
+    struct space space;
+    struct process_end end;
+};
+
+/*
+ * Load the program at `path` and run it on this core to its end. argv[0] is the path, then come
+ * `argc` further words.
+ * Returns: 0 and *end; else nothing was run and the log says why: -ENOENT, -EISDIR, -EACCES (not
+ * executable), -ENOEXEC, -ENOMEM, -E2BIG (arguments), or what memfs_lookup() gives.
+ * Context: thread, interrupts on.
+ */
+int process_run(const char *path, const char *const *args, size_t argc, struct process_end *end);
+
+/* The process that runs on this core. Context: thread, in a system call. */
+struct process *process_current(void);
+
+/* End the calling process with a status (its low byte counts). Context: thread. Never returns. */
+__attribute__((noreturn)) void process_exit(int status);

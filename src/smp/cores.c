@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Bring-up: all INITs, one wait, all STARTUPs, then one wait for all, as long as any core takes a
+ * step. A second STARTUP goes only to cores that have shown no sign of life.
+ *
+ * Each core advances through enum cpu_step by itself and halts when it is ready. It is let in once
+ * the console is there and the boot core has seen it; its first log line comes after that.
+ *
+ * An online core is idle: it halts until an interrupt comes. Its one job slot is how it gets work:
+ * who fills it (one compare-and-exchange) rings the core's reschedule vector, which ends the halt.
+ */
+#include "smp/cores.h"
+
+#include <stdatomic.h>
+
+#include "irq/irq.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "smp/ipi.h"
+
+enum {
+    PATIENCE_MS = 5000,     /* without a step of any core */
+    SECOND_STARTUP_MS = 20, /* after the first */
+    POLL_US = 50,
+};
+#define NS_PER_MS UINT64_C(1000000)
+
+struct cpumask smp_online;
+static struct cpumask starting;     /* boot core only: those being waited for */
+static _Atomic bool let_in;         /* the cores that are ready may go on */
+static void (*core_function)(void); /* I before let_in */
+
+enum job_state { JOB_NONE, JOB_BEING_SET, JOB_WAITING, JOB_RUNNING };
+
+/* A core's slot. Whoever moves it from NONE to BEING_SET may write the fields. */
+struct core_job {
+    _Atomic uint32_t state; /* enum job_state */
+    void (*fn)(void *arg);
+    void *arg;
+};
+static DEFINE_PERCPU(struct core_job, core_job);
+
+static const char *const step_missed[] = {
+    [CPU_STEP_IDLE] = "was not started",
+    [CPU_STEP_SENT] = "did not reach the trampoline after INIT and STARTUP were sent",
+    [CPU_STEP_TRAMPOLINE] = "reached the trampoline but not long mode",
+    [CPU_STEP_LONG_MODE] = "reached long mode but did not come online",
+};
+
+void smp_init(void)
+{
+    cpumask_set(&smp_online, 0);
+}
+
+cpu_t smp_online_count(void)
+{
+    return cpumask_count(&smp_online);
+}
+
+static void prepare(const struct smp_params *params)
+{
+    cpu_t limit = arch_cpu_count();
+    if (params->maxcpus != 0 && params->maxcpus < limit)
+        limit = params->maxcpus;
+    if (limit < arch_cpu_count())
+        log_info("smp: %u of %u cores are to be used", limit, arch_cpu_count());
+    for (cpu_t cpu = 1; cpu < limit; cpu++) {
+        int error = arch_cpu_prepare(cpu, cpumask_test(params->ap_dead, cpu));
+        if (error == 0)
+            error = irq_cpu_prepare(cpu);
+        if (error == 0)
+            cpumask_set(&starting, cpu);
+        else
+            log_err("smp: core %u (APIC id %u) is left behind: %s", cpu, arch_cpu_hardware_id(cpu),
+                    error == -ENOMEM ? "no memory for it" : "its id cannot be addressed");
+    }
+}
+
+static void send_to_all(int (*send)(cpu_t), const char *what, enum cpu_step only_at)
+{
+    cpumask_for_each (cpu, &starting) {
+        if (arch_cpu_step(cpu) == only_at && send(cpu) != 0)
+            log_err("smp: %s could not be sent to core %u: the ICR stays busy", what, cpu);
+    }
+}
+
+/* Sum of all steps reached; grows with each step of any core. */
+static unsigned progress(void)
+{
+    unsigned sum = 0;
+    cpumask_for_each (cpu, &starting)
+        sum += arch_cpu_step(cpu);
+    return sum;
+}
+
+static bool all_ready(void)
+{
+    cpumask_for_each (cpu, &starting) {
+        if (arch_cpu_step(cpu) != CPU_STEP_READY)
+            return false;
+    }
+    return true;
+}
+
+static void wait_for_all(void)
+{
+    uint64_t started = arch_clock_ns();
+    uint64_t last_step = started;
+    unsigned before = progress();
+    bool second_sent = false;
+    while (!all_ready() && arch_clock_ns() - last_step < PATIENCE_MS * NS_PER_MS) {
+        arch_udelay(POLL_US);
+        unsigned now = progress();
+        if (now != before) {
+            before = now;
+            last_step = arch_clock_ns();
+        }
+        if (!second_sent && arch_clock_ns() - started > SECOND_STARTUP_MS * NS_PER_MS) {
+            second_sent = true;
+            send_to_all(arch_cpu_send_startup, "a second STARTUP", CPU_STEP_SENT);
+        }
+    }
+}
+
+static void leave_behind_the_rest(void)
+{
+    cpumask_for_each (cpu, &starting) {
+        enum cpu_step step = arch_cpu_step(cpu);
+        if (step == CPU_STEP_READY || !arch_cpu_give_up(cpu))
+            continue;
+        cpumask_clear(&starting, cpu);
+        log_err("smp: core %u (APIC id %u) %s: left behind", cpu, arch_cpu_hardware_id(cpu),
+                step_missed[step]);
+    }
+}
+
+/* Wake the halted cores, then wait until each has put itself online. */
+static void let_them_in(void)
+{
+    atomic_store_explicit(&let_in, true, memory_order_release);
+    cpumask_for_each (cpu, &starting) {
+        if (arch_ipi_send(cpu, ARCH_VECTOR_RESCHEDULE) != 0)
+            log_err("smp: core %u could not be woken: the ICR stays busy", cpu);
+    }
+    uint64_t start = arch_clock_ns();
+    cpumask_for_each (cpu, &starting) {
+        while (!cpumask_test(&smp_online, cpu) && arch_clock_ns() - start < PATIENCE_MS * NS_PER_MS)
+            arch_udelay(POLL_US);
+        if (!cpumask_test(&smp_online, cpu))
+            log_err("smp: core %u was let in but does not come online", cpu);
+    }
+}
+
+void smp_start_cores(const struct smp_params *params, void (*core_main)(void))
+{
+    core_function = core_main;
+    uint64_t begin = arch_clock_ns();
+    int error = arch_cpu_count() > 1 ? arch_cpu_start_init() : 0;
+    if (error != 0) {
+        log_err("smp: other cores cannot be started: no memory below 1 MiB for their first steps");
+    } else if (arch_cpu_count() > 1) {
+        prepare(params);
+        send_to_all(arch_cpu_send_init, "INIT", CPU_STEP_SENT);
+        if (cpumask_count(&starting) != 0)
+            arch_udelay(params->init_udelay_us);
+        send_to_all(arch_cpu_send_startup, "STARTUP", CPU_STEP_SENT);
+        wait_for_all();
+        leave_behind_the_rest();
+        let_them_in();
+    }
+    log_info("smp: %u of %u cores online after %llu ms", smp_online_count(), arch_cpu_count(),
+             (unsigned long long)((arch_clock_ns() - begin) / NS_PER_MS));
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------ */
+
+int core_job_start(cpu_t cpu, void (*fn)(void *arg), void *arg)
+{
+    if (cpu >= arch_cpu_count() || !cpumask_test(&smp_online, cpu) || cpu == arch_cpu())
+        return -ENXIO;
+    struct core_job *job = percpu_of(cpu, core_job);
+    uint32_t none = JOB_NONE;
+    if (!atomic_compare_exchange_strong_explicit(&job->state, &none, JOB_BEING_SET,
+                                                 memory_order_acquire, memory_order_relaxed))
+        return -EBUSY;
+    job->fn = fn;
+    job->arg = arg;
+    /* release: pairs with the acquire in core_job_run() */
+    atomic_store_explicit(&job->state, JOB_WAITING, memory_order_release);
+    if (arch_ipi_send(cpu, ARCH_VECTOR_RESCHEDULE) == 0)
+        return 0;
+    uint32_t waiting = JOB_WAITING; /* it may have seen the job all the same */
+    bool taken_back = atomic_compare_exchange_strong_explicit(
+        &job->state, &waiting, JOB_NONE, memory_order_relaxed, memory_order_relaxed);
+    return taken_back ? -EIO : 0;
+}
+
+bool core_job_done(cpu_t cpu)
+{
+    /* acquire: what the job wrote is seen */
+    return atomic_load_explicit(&percpu_of(cpu, core_job)->state, memory_order_acquire) == JOB_NONE;
+}
+
+bool core_job_waiting(void)
+{
+    return atomic_load_explicit(&this_cpu_ptr(core_job)->state, memory_order_relaxed) ==
+           JOB_WAITING;
+}
+
+bool core_job_run(void)
+{
+    struct core_job *job = this_cpu_ptr(core_job);
+    uint32_t waiting = JOB_WAITING;
+    if (!atomic_compare_exchange_strong_explicit(&job->state, &waiting, JOB_RUNNING,
+                                                 memory_order_acquire, memory_order_relaxed))
+        return false;
+    job->fn(job->arg);
+    atomic_store_explicit(&job->state, JOB_NONE, memory_order_release);
+    return true;
+}
+
+void smp_core_main(void)
+{
+    while (!atomic_load_explicit(&let_in, memory_order_acquire))
+        arch_wait_for_interrupt();
+    arch_irq_enable();
+    ipi_core_online(arch_cpu());
+    log_info("smp: core %u online (APIC id %u)", arch_cpu(), arch_cpu_hardware_id(arch_cpu()));
+    core_function();
+    arch_halt_forever();
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Cores: which there are, which are online, and how they come up.
+ */
+#pragma once
+
+#include "arch/arch.h"
+#include "lib/cpumask.h"
+
+struct smp_params {
+    uint32_t maxcpus;              /* start at most so many, the boot core included; 0: no limit */
+    uint32_t init_udelay_us;       /* between INIT and STARTUP */
+    const struct cpumask *ap_dead; /* cores to treat as dead */
+};
+
+/* The cores that answer. Context: any. */
+extern struct cpumask smp_online;
+
+/* Put the boot core into smp_online. Context: boot cpu only. */
+void smp_init(void);
+
+/*
+ * Start all other cores, in parallel, and let those that arrive run `core_main`, which never
+ * returns. A core that does not arrive is named in the log with the step it reached, and left
+ * behind. Takes 5 s longer if one does not.
+ * Context: boot cpu only, interrupts on.
+ */
+void smp_start_cores(const struct smp_params *params, void (*core_main)(void));
+
+/*
+ * Run fn(arg) on the idle core `cpu`, in thread context with interrupts on: its one slot holds the
+ * job until it has returned. The caller goes on at once; core_job_done() tells when.
+ * Returns: 0, -ENXIO (not online, or the caller's own core), -EBUSY (the slot is taken), -EIO (the
+ * core could not be woken; nothing is run). Context: thread.
+ */
+int core_job_start(cpu_t cpu, void (*fn)(void *arg), void *arg);
+
+/* Is the slot of core `cpu` free (again)? Context: any. */
+bool core_job_done(cpu_t cpu);
+
+/* Run this core's job, if there is one. Returns: whether there was. Context: thread, idle loop. */
+bool core_job_run(void);
+
+/* Is there a job for this core? What an idle core asks, interrupts off, before it halts. */
+bool core_job_waiting(void);
+
+/* How many cores are online. Context: any. */
+cpu_t smp_online_count(void);

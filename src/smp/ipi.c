@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The ring protocol.
+ *
+ * Sender (interrupts off):               Receiver (hardirq):
+ *   S1  sending: even -> odd               H1  handling: even -> odd
+ *   S2  read the vector's irq              H2  read the vector's irq
+ *   S3  pending += 1                       H3  n = exchange(pending, 0)
+ *   S4  write the ICR                      H4  handler(n) if n > 0
+ *   S5  sending: odd -> even               H5  handling: odd -> even
+ *
+ * Remover (holds ipi_control):
+ *   R1  irq |= IRQ_REMOVING on every core: later S2 fail, H2 still find the handler
+ *   R2  wait until every core's `sending` has been even: no S2 before R1 is still before its S4
+ *   R3  wait until every core's `pending` is 0: every ring that succeeded was taken
+ *   R4  irq = IRQ_FREE on every core
+ *   R5  wait until every core's `handling` has been even: no handler runs on old data
+ *   R6  the irq is free
+ *
+ * S1 against R1/R2 and H1 against R4/R5 are the store-then-load pattern of Dekker: both sides are
+ * sequentially consistent, so that at least one sees the other.
+ *
+ * S3 before S4 is what makes folding harmless: whichever interrupt is taken after S4 finds the
+ * count. If it found it early, the later interrupt finds zero and is ended and ignored.
+ */
+#include "smp/ipi.h"
+
+#include <stdatomic.h>
+
+#include "irq/irq.h"
+#include "lib/cpumask.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/spinlock.h"
+#include "smp/call.h"
+#include "smp/cores.h"
+#include "smp/wait.h"
+
+#define SELF_WAIT_NS UINT64_C(100000000)
+
+/* Registrations and what is online change under it; held with interrupts on, never in hardirq. */
+static struct spinlock ipi_control = SPINLOCK("ipi control");
+
+/* Odd while this core is between its check of a vector and its ICR write. */
+static DEFINE_PERCPU(_Atomic uint32_t, ipi_sending);
+
+static bool is_user_vector(int vector)
+{
+    return vector >= ARCH_VECTOR_USER_FIRST && vector <= ARCH_VECTOR_USER_LAST &&
+           vector != ARCH_VECTOR_GATE;
+}
+
+static void message_handler(uint32_t irq, uint64_t count, void *cookie)
+{
+    (void)irq;
+    (void)cookie;
+    if (count == 1)
+        log_info("Received IPI %u", arch_cpu());
+    else
+        log_info("Received IPI %u (%llu rings)", arch_cpu(), (unsigned long long)count);
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static uint64_t send_begin(void)
+{
+    uint64_t flags = arch_irq_save();
+    /* step S1; seq_cst: see the head of this file */
+    atomic_fetch_add_explicit(this_cpu_ptr(ipi_sending), 1, memory_order_seq_cst);
+    return flags;
+}
+
+static void send_end(uint64_t flags)
+{
+    /* step S5; release: the ICR is written for who sees the even number */
+    atomic_fetch_add_explicit(this_cpu_ptr(ipi_sending), 1, memory_order_release);
+    arch_irq_restore(flags);
+}
+
+/* Steps S2 and S3. Returns: false if nobody has the vector there. */
+static bool add_ring(cpu_t cpu, unsigned vector)
+{
+    struct vector_slot *slot = irq_slot(cpu, vector);
+    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_seq_cst);
+    if ((irq & IRQ_REMOVING) != 0) /* IRQ_FREE has that bit too */
+        return false;
+    /* release: what the caller wrote before the ring is seen by the handler (irq.c, deliver) */
+    atomic_fetch_add_explicit(&slot->pending, 1, memory_order_release);
+    return true;
+}
+
+static uint32_t own_takes(unsigned vector)
+{
+    return atomic_load_explicit(&irq_slot(arch_cpu(), vector)->takes, memory_order_relaxed);
+}
+
+/*
+ * A ring to oneself is taken as soon as interrupts are on; hardware may need a moment. `before` is
+ * own_takes() from between the ring and that moment: other cores' rings may keep the count above
+ * zero, so it cannot tell. Returns: 0, or -EIO if the interrupt does not come.
+ */
+static long wait_for_own(unsigned vector, uint32_t before)
+{
+    uint64_t start = arch_clock_ns();
+    while (own_takes(vector) == before) {
+        if (arch_clock_ns() - start > SELF_WAIT_NS)
+            return own_takes(vector) == before ? -EIO : 0;
+        arch_relax();
+    }
+    return 0;
+}
+
+static long ring_one(cpu_t cpu, unsigned vector)
+{
+    if (!cpumask_test(&smp_online, cpu))
+        return -ENXIO;
+    long result = -ENOENT;
+    uint64_t flags = send_begin();
+    if (add_ring(cpu, vector))
+        result = arch_ipi_send(cpu, (uint8_t)vector); /* step S4 */
+    bool to_self = cpu == arch_cpu();
+    uint32_t takes = own_takes(vector);
+    send_end(flags);
+    if (to_self && result == 0 && arch_irqs_enabled())
+        return wait_for_own(vector, takes);
+    return result;
+}
+
+/* Step S4 for several cores. A shorthand reaches every Local APIC there is, so it serves only when
+ * each of them is online and was rung. */
+static long send_to_many(const struct cpumask *rung, cpu_t count, unsigned vector)
+{
+    cpu_t listed = arch_cpu_listed();
+    bool all_online = smp_online_count() == listed;
+    if (all_online && count == listed)
+        return arch_ipi_send_all((uint8_t)vector);
+    if (all_online && count == listed - 1 && !cpumask_test(rung, arch_cpu()))
+        return arch_ipi_send_others((uint8_t)vector);
+    long result = 0;
+    cpumask_for_each (cpu, rung) {
+        long error = arch_ipi_send(cpu, (uint8_t)vector);
+        if (error != 0)
+            result = error;
+    }
+    return result;
+}
+
+/* Steps S2 and S3 for several cores. Returns: how many were rung; *rung says which. */
+static cpu_t add_rings(const struct cpumask *mask, unsigned vector, struct cpumask *rung)
+{
+    cpu_t count = 0;
+    cpumask_for_each (cpu, mask) {
+        if (cpumask_test(&smp_online, cpu) && add_ring(cpu, vector)) {
+            cpumask_set(rung, cpu);
+            count++;
+        }
+    }
+    return count;
+}
+
+static long ring_many(const struct cpumask *mask, unsigned vector)
+{
+    struct cpumask rung = {0};
+    long error = -ENOENT;
+    uint64_t flags = send_begin();
+    bool to_self = false;
+    cpu_t count = add_rings(mask, vector, &rung);
+    if (count > 0) {
+        error = send_to_many(&rung, count, vector);
+        to_self = cpumask_test(&rung, arch_cpu());
+    }
+    uint32_t takes = own_takes(vector);
+    send_end(flags);
+
+    if (error == 0 && to_self && arch_irqs_enabled())
+        error = wait_for_own(vector, takes);
+    return error == 0 ? (long)count : error;
+}
+
+long ipi_send_mask(const struct cpumask *mask, int vector)
+{
+    return is_user_vector(vector) ? ring_many(mask, (unsigned)vector) : -EINVAL;
+}
+
+static long ring_others(unsigned vector)
+{
+    struct cpumask others;
+    if (smp_online_count() == 1)
+        return 0; /* whatever is registered */
+    cpumask_copy(&others, &smp_online);
+    cpumask_clear(&others, arch_cpu());
+    return ring_many(&others, vector);
+}
+
+long ipi_send(int core, int vector)
+{
+    if (!is_user_vector(vector) || core < IPI_OTHERS || core >= (int)arch_cpu_count())
+        return -EINVAL;
+    if (core == IPI_ALL)
+        return ring_many(&smp_online, (unsigned)vector);
+    if (core == IPI_OTHERS)
+        return ring_others((unsigned)vector);
+    return ring_one((cpu_t)core, (unsigned)vector);
+}
+
+/* ---- registering and removing ---------------------------------------------------------------- */
+
+static uint32_t irq_at(cpu_t cpu, unsigned vector)
+{
+    return atomic_load_explicit(&irq_slot(cpu, vector)->irq, memory_order_acquire);
+}
+
+static bool taken_anywhere(unsigned vector)
+{
+    cpumask_for_each (cpu, &smp_online) {
+        if (irq_at(cpu, vector) != IRQ_FREE)
+            return true;
+    }
+    return false;
+}
+
+int ipi_register_handler(int vector, const char *name, irq_handler handler)
+{
+    if (!is_user_vector(vector))
+        return -EINVAL;
+    int irq = -EBUSY;
+    spin_lock(&ipi_control);
+    if (!taken_anywhere((unsigned)vector))
+        irq = irq_alloc(name, (uint8_t)vector, handler);
+    if (irq >= 0) {
+        cpumask_for_each (cpu, &smp_online)
+            irq_bind(cpu, (unsigned)vector, (uint32_t)irq);
+    }
+    spin_unlock(&ipi_control);
+    return irq;
+}
+
+int ipi_register(int vector)
+{
+    return ipi_register_handler(vector, "ipi message", message_handler);
+}
+
+/* Wait until `counter` (odd while busy) has been even since now. */
+static void wait_until_even(cpu_t cpu, const _Atomic uint32_t *counter, const char *what)
+{
+    uint32_t seen = atomic_load_explicit(counter, memory_order_seq_cst);
+    struct core_wait wait = core_wait_begin();
+    while ((seen & 1) != 0 && atomic_load_explicit(counter, memory_order_acquire) == seen)
+        core_wait_turn(&wait, cpu, what);
+}
+
+static void wait_until_taken(cpu_t cpu, unsigned vector)
+{
+    const struct vector_slot *slot = irq_slot(cpu, vector);
+    struct core_wait wait = core_wait_begin();
+    while (atomic_load_explicit(&slot->pending, memory_order_acquire) != 0)
+        core_wait_turn(&wait, cpu, "take its rings");
+}
+
+static void remove_everywhere(unsigned vector, uint32_t irq)
+{
+    cpumask_for_each (cpu, &smp_online) /* step R1 */
+        atomic_store_explicit(&irq_slot(cpu, vector)->irq, irq | IRQ_REMOVING,
+                              memory_order_seq_cst);
+    cpumask_for_each (cpu, &smp_online) /* step R2 */
+        wait_until_even(cpu, percpu_of(cpu, ipi_sending), "finish a ring");
+    cpumask_for_each (cpu, &smp_online) /* step R3 */
+        wait_until_taken(cpu, vector);
+    cpumask_for_each (cpu, &smp_online) /* step R4 */
+        atomic_store_explicit(&irq_slot(cpu, vector)->irq, IRQ_FREE, memory_order_seq_cst);
+    cpumask_for_each (cpu, &smp_online) /* step R5 */
+        wait_until_even(cpu, percpu_of(cpu, irq_handling), "leave a handler");
+    irq_free(irq); /* step R6 */
+}
+
+int ipi_unregister(int vector)
+{
+    if (!is_user_vector(vector))
+        return -EINVAL;
+    int result = -ENOENT;
+    spin_lock(&ipi_control);
+    uint32_t irq = irq_at(0, (unsigned)vector);
+    if (irq != IRQ_FREE) {
+        remove_everywhere((unsigned)vector, irq);
+        result = 0;
+    }
+    spin_unlock(&ipi_control);
+    return result;
+}
+
+void ipi_core_online(cpu_t cpu)
+{
+    spin_lock(&ipi_control);
+    for (unsigned vector = ARCH_VECTOR_USER_FIRST; vector <= ARCH_VECTOR_USER_LAST; vector++)
+        irq_bind(cpu, vector, irq_at(0, vector));
+    cpumask_set(&smp_online, cpu);
+    spin_unlock(&ipi_control);
+}
+
+/* ---- the scan -------------------------------------------------------------------------------- */
+
+bool ipi_any_pending(void)
+{
+    cpumask_for_each (cpu, &smp_online) {
+        for (unsigned v = ARCH_VECTOR_USER_FIRST; v <= ARCH_VECTOR_USER_LAST; v++) {
+            if (atomic_load_explicit(&irq_slot(cpu, v)->pending, memory_order_relaxed) != 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+bool ipi_wait_quiet(uint64_t timeout_ns)
+{
+    uint64_t start = arch_clock_ns();
+    while (ipi_any_pending()) {
+        if (arch_clock_ns() - start > timeout_ns)
+            return false;
+        arch_relax();
+    }
+    cpumask_for_each (cpu, &smp_online) /* a count is taken before its handler has done its work */
+        wait_until_even(cpu, percpu_of(cpu, irq_handling), "leave a handler");
+    return true;
+}
+
+void ipi_kick_pending(void)
+{
+    cpumask_for_each (cpu, &smp_online) {
+        for (unsigned v = ARCH_VECTOR_USER_FIRST; v <= ARCH_VECTOR_USER_LAST; v++) {
+            if (atomic_load_explicit(&irq_slot(cpu, v)->pending, memory_order_relaxed) != 0)
+                (void)arch_ipi_send(cpu, (uint8_t)v); /* a failure is met by the next scan */
+        }
+        call_kick(cpu);
+    }
+}
+
+void ipi_lose_ring(cpu_t cpu, int vector)
+{
+    atomic_fetch_add_explicit(&irq_slot(cpu, (unsigned)vector)->pending, 1, memory_order_release);
+}

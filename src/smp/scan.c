@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The safety net under the rings: the boot core's timer, the one timer that runs when all cores are
+ * idle, looks for counts that nobody took.
+ *
+ * A count seen once may be a ring on its way, so it is looked at again a moment later and only what
+ * is still there then is rung again. Both spans together stay under a second.
+ */
+#include "smp/call.h"
+#include "smp/ipi.h"
+
+enum { NS_PER_MS = 1000000 };
+#define SCAN_NS (UINT64_C(900) * NS_PER_MS)
+#define CONFIRM_NS (UINT64_C(50) * NS_PER_MS)
+
+static bool confirming; /* P: boot core, hardirq: something was seen at the last look */
+
+void ipi_scan_start(void)
+{
+    arch_timer_arm(SCAN_NS);
+}
+
+static bool anything_waits(void)
+{
+    return ipi_any_pending() || call_any_waiting();
+}
+
+void timer_interrupt(void)
+{
+    bool waits = anything_waits();
+    if (waits && confirming)
+        ipi_kick_pending();
+    confirming = waits && !confirming;
+    arch_timer_arm(confirming ? CONFIRM_NS : SCAN_NS);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The range check comes first: it is what keeps kernel addresses out, since the copy itself runs
+ * with the kernel's rights.
+ */
+#include "vm/user_copy.h"
+
+#include "arch/arch.h"
+#include "lib/errno.h"
+
+bool user_range_ok(uintptr_t address, size_t bytes)
+{
+    return address < ARCH_USER_END && bytes <= ARCH_USER_END - address;
+}
+
+size_t copy_from_user_partly(void *dst, uintptr_t src, size_t bytes)
+{
+    if (!user_range_ok(src, bytes))
+        return 0;
+    return bytes - arch_copy_user(dst, (const void *)src, bytes);
+}
+
+int copy_from_user(void *dst, uintptr_t src, size_t bytes)
+{
+    return copy_from_user_partly(dst, src, bytes) == bytes ? 0 : -EFAULT;
+}
+
+int copy_to_user(uintptr_t dst, const void *src, size_t bytes)
+{
+    if (!user_range_ok(dst, bytes) || arch_copy_user((void *)dst, src, bytes) != 0)
+        return -EFAULT;
+    return 0;
+}

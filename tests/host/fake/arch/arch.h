@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The machine as the host tests see it: this header stands before src/arch/arch.h on the include
+ * path. Same names, same meanings; nothing to link.
+ *
+ * A per-CPU variable is an array with one element for each core, and the calling thread is core
+ * `fake_cpu` (0 unless the test says otherwise), so this_cpu() and percpu_of() both work as in the
+ * kernel. Per-CPU variables have no initialisers, here or there.
+ *
+ * Time stands still but for the reads: arch_ticks() gives `fake_ticks` and adds `fake_tick_step`,
+ * so that every wait with a deadline ends. A tick is a nanosecond.
+ *
+ * arch_direct() and arch_direct_to_phys() are left to the test that needs them.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint32_t cpu_t;
+typedef uint64_t paddr_t;
+
+enum {
+    PAGE_SHIFT = 12,
+    PAGE_SIZE = 1 << PAGE_SHIFT,
+    MAX_CPUS = 256,
+};
+
+#define CPU_NONE ((cpu_t)-1)
+
+/* Weak, so that every file of a test may hold the definition and none has to be linked for it. */
+__attribute__((weak)) _Thread_local cpu_t fake_cpu;
+__attribute__((weak)) _Thread_local bool fake_irqs_off;
+__attribute__((weak)) _Atomic uint64_t fake_ticks;
+__attribute__((weak)) _Atomic uint64_t fake_tick_step = 1000;
+
+#define DEFINE_PERCPU(type, name) __typeof__(type) name[MAX_CPUS]
+#define DECLARE_PERCPU(type, name) extern __typeof__(type) name[MAX_CPUS]
+
+#define this_cpu(name) ((name)[fake_cpu])
+#define this_cpu_ptr(name) (&(name)[fake_cpu])
+#define percpu_of(cpu, name) (&(name)[cpu])
+
+static inline cpu_t arch_cpu(void)
+{
+    return fake_cpu;
+}
+
+static inline bool arch_irqs_enabled(void)
+{
+    return !fake_irqs_off;
+}
+
+static inline void arch_irq_enable(void)
+{
+    fake_irqs_off = false;
+}
+
+static inline void arch_irq_disable(void)
+{
+    fake_irqs_off = true;
+}
+
+static inline uint64_t arch_irq_save(void)
+{
+    uint64_t flags = fake_irqs_off ? 0 : 1;
+    fake_irqs_off = true;
+    return flags;
+}
+
+static inline void arch_irq_restore(uint64_t flags)
+{
+    fake_irqs_off = flags == 0;
+}
+
+static inline void arch_relax(void)
+{
+    __builtin_ia32_pause();
+}
+
+/* Nothing interrupts a test: a wait for it is a mistake of the test or of the code. */
+static inline void arch_wait_for_interrupt(void)
+{
+    __builtin_abort();
+}
+
+__attribute__((noreturn)) static inline void arch_halt_forever(void)
+{
+    __builtin_abort();
+}
+
+static inline uint64_t arch_ticks(void)
+{
+    uint64_t step = atomic_load_explicit(&fake_tick_step, memory_order_relaxed);
+    return atomic_fetch_add_explicit(&fake_ticks, step, memory_order_relaxed);
+}
+
+static inline uint64_t arch_boot_ticks(void)
+{
+    return 0;
+}
+
+static inline uint64_t arch_ticks_to_ns(uint64_t ticks)
+{
+    return ticks;
+}
+
+static inline uint64_t arch_clock_ns(void)
+{
+    return arch_ticks();
+}
+
+static inline void arch_udelay(uint32_t us)
+{
+    atomic_fetch_add_explicit(&fake_ticks, (uint64_t)us * 1000, memory_order_relaxed);
+}
+
+enum arch_prot {
+    PROT_R = 0,
+    PROT_W = 1 << 0,
+    PROT_X = 1 << 1,
+    PROT_USER = 1 << 2,
+    PROT_DEVICE = 1 << 3,
+};
+
+void *arch_direct(paddr_t pa);
+paddr_t arch_direct_to_phys(const void *va);

@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""QEMU's command line, in one place for `make run`, `make gdb` and the tests.
+
+As a program it prints the command line that its options describe.
+"""
+
+import argparse
+import re
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+KERNEL = ROOT / "build/carillon.elf"
+INITRD = ROOT / "build/initrd.tar"
+
+OVMF = Path("/usr/share/OVMF")
+OVMF_CODE = OVMF / "OVMF_CODE_4M.fd"
+OVMF_VARS = OVMF / "OVMF_VARS_4M.fd"
+
+# What the kernel writes to isa-debug-exit under `debugexit`; QEMU's status is twice that plus one.
+STATUS_SIGNAL = 121
+STATUS_PANIC = 122
+
+INIT_ENDED = re.compile(r"^init: (?:exited with status (\d+)|killed by signal (\d+))$", re.MULTILINE)
+
+
+class QemuError(Exception):
+    """The machine asked for cannot be built; the text says why."""
+
+
+@dataclass
+class Config:
+    """A machine and what it boots: an ISO, or kernel and initrd by PVH."""
+
+    qemu: str = "qemu-system-x86_64"
+    machine: str = "q35"
+    smp: str = "4"
+    mem: str = "256M"
+    cpu: str = "max"
+    firmware: str = "bios"
+    iso: Path = None
+    kernel: Path = None
+    initrd: Path = None
+    append: str = ""
+    serial: tuple = ("-serial", "stdio", "-monitor", "none")
+    extra: list = field(default_factory=list)
+
+
+def firmware_options(config, scratch):
+    """OVMF writes to its variables, so each run gets a copy of its own in `scratch`."""
+    if config.firmware == "bios":
+        return []
+    if config.firmware != "uefi":
+        raise QemuError(f"FIRMWARE is bios or uefi, not '{config.firmware}'")
+    if not OVMF_CODE.exists():
+        raise QemuError(f"no {OVMF_CODE}; 'make deps' installs it")
+    scratch.mkdir(parents=True, exist_ok=True)
+    variables = scratch / "ovmf_vars.fd"
+    shutil.copyfile(OVMF_VARS, variables)
+    return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF_CODE}",
+            "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
+
+
+def boot_options(config):
+    if (config.iso is None) == (config.kernel is None):
+        raise QemuError("a machine boots either an ISO or a kernel")
+    if config.iso is not None:
+        return ["-boot", "d", "-cdrom", str(config.iso)]
+    if config.firmware != "bios":
+        raise QemuError("a kernel is booted directly on a BIOS machine only")
+    options = ["-kernel", str(config.kernel), "-append", config.append]
+    return options + (["-initrd", str(config.initrd)] if config.initrd else [])
+
+
+def command(config, scratch):
+    """The command as a list; `scratch` is a directory of this run alone."""
+    return [config.qemu, "-machine", config.machine, "-accel", "tcg", "-cpu", config.cpu,
+            "-smp", str(config.smp), "-m", config.mem,
+            *firmware_options(config, Path(scratch)),
+            "-display", "none", "-vga", "std", "-net", "none", "-no-reboot", *config.serial,
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
+            *boot_options(config), *config.extra]
+
+
+def decode(qemu_status):
+    """What the kernel wrote to isa-debug-exit, or None if QEMU ended in another way."""
+    return qemu_status >> 1 if qemu_status >= 0 and qemu_status & 1 else None
+
+
+def from_environment(environment, **more):
+    """The machine that the Makefile's variables describe."""
+    names = {"qemu": "QEMU", "machine": "MACHINE", "smp": "SMP", "mem": "MEM", "cpu": "CPU",
+             "firmware": "FIRMWARE"}
+    given = {key: environment[name] for key, name in names.items() if environment.get(name)}
+    return Config(**{**given, **more})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    defaults = Config()
+    for name in ("qemu", "machine", "smp", "mem", "cpu", "firmware", "append"):
+        parser.add_argument(f"--{name}", default=getattr(defaults, name))
+    parser.add_argument("--iso", type=Path)
+    parser.add_argument("--kernel", type=Path)
+    parser.add_argument("--initrd", type=Path)
+    parser.add_argument("--scratch", type=Path, default=ROOT / "build/run")
+    parser.add_argument("extra", nargs="*", help="more options for QEMU, after --")
+    options = vars(parser.parse_args())
+    scratch = options.pop("scratch")
+    try:
+        print(shlex.join(command(Config(**options), scratch)))
+    except QemuError as error:
+        sys.exit(f"qemu.py: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@
 #include "fs/memfs.h"
 #include "irq/irq.h"
 #include "lib/console.h"
+#include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/panic.h"
 #include "lib/params.h"
@@ -68,7 +69,7 @@ static void report_parameters(void)
                  params.problems[i].word);
     if (params.problem_count > listed)
         log_warn("parameters: %zu more words passed over", params.problem_count - listed);
-    if (params.cut)
+    if (params.cut || arch_boot_cmdline_cut())
         log_warn("parameters: the command line is too long; what is behind byte %d was cut",
                  PARAMS_TEXT_MAX - 1);
     if (params.init_args_cut)
@@ -133,9 +134,9 @@ __attribute__((noreturn)) static void shut_down(const char *what, struct process
     else if (params.debugexit)
         arch_debug_exit((uint8_t)(end.value < EXIT_STATUS_MAX ? end.value : EXIT_STATUS_MAX));
 
-    int error = arch_power_off();
+    int error = arch_power_off(); /* returns only if it failed */
     console_line("power off: %s; all cores halt",
-                 error != 0 ? "this machine offers no ACPI S5" : "no effect");
+                 error == -ENODEV ? "this machine offers no ACPI S5" : "ACPI S5 has no effect");
     console_flush();
     (void)arch_stop_others();
     arch_halt_forever();

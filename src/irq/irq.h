@@ -57,7 +57,7 @@ DECLARE_PERCPU(struct vector_slot, vector_table[ARCH_VECTOR_COUNT]);
 
 /*
  * Odd while this core looks at its vector table in an interrupt. Who takes an entry away waits
- * until it has been even (see irq_wait_handlers in smp).
+ * until it has been even (smp/ipi.c, steps H1 and R5).
  */
 DECLARE_PERCPU(_Atomic uint32_t, irq_handling);
 

@@ -32,10 +32,10 @@ long sys_write(int fd, uintptr_t buf, size_t size)
 {
     if (fd < 0 || fd >= FD_COUNT)
         return -EBADF;
-    if (size > WRITE_MAX)
-        size = WRITE_MAX;
     if (!user_range_ok(buf, size))
         return -EFAULT;
+    if (size > WRITE_MAX)
+        size = WRITE_MAX;
     size_t written = 0;
     console_begin();
     while (written < size) {

@@ -77,12 +77,16 @@ void arch_halt_forever(void)
 
 static void read_brand(char brand[49])
 {
+    char padded[49], *at = padded;
     for (uint32_t leaf = CPUID_EXT_BRAND_FIRST; leaf <= CPUID_EXT_BRAND_LAST; leaf++) {
         struct cpuid r = cpuid(leaf, 0);
-        memcpy(brand, &r, sizeof(r));
-        brand += sizeof(r);
+        memcpy(at, &r, sizeof(r));
+        at += sizeof(r);
     }
-    *brand = '\0';
+    *at = '\0';
+    for (at = padded; *at == ' ';) /* some are right-justified */
+        at++;
+    (void)text_copy(brand, at, sizeof(padded));
 }
 
 static void features_of_this_core(struct cpu_features *f)

@@ -11,10 +11,14 @@
 #include "arch/x86_64/multiboot2.h"
 #include "arch/x86_64/pvh.h"
 #include "lib/log.h"
+#include "lib/panic.h"
 
 struct boot_info boot_info;
 paddr_t image_base;
 
+/* Spreads the few bits of the counter that nobody can foresee over the whole guard; its lowest byte
+ * stays zero, to stop string functions. */
+#define STACK_GUARD_MIX UINT64_C(0x9e3779b97f4a7c15)
 #define BOOT_MAP_END (UINT64_C(4) << 30)
 
 /* What boot.asm mapped is in reach; called before any other table exists. */
@@ -37,8 +41,11 @@ static int read_boot_info(uint32_t loader, paddr_t info)
     }
 }
 
-void arch_entry(uint32_t loader, paddr_t info, paddr_t base, uint64_t ticks)
+/* Never returns, so the guard may change under it; its callees all see the new one. */
+__attribute__((no_stack_protector)) void arch_entry(uint32_t loader, paddr_t info, paddr_t base,
+                                                    uint64_t ticks)
 {
+    __stack_chk_guard ^= ticks * STACK_GUARD_MIX & ~UINT64_C(0xff);
     image_base = base;
     clock_set_boot_ticks(ticks);
     int error = read_boot_info(loader, info);
@@ -49,5 +56,7 @@ void arch_entry(uint32_t loader, paddr_t info, paddr_t base, uint64_t ticks)
     else if (boot_info.bad_offset != 0)
         log_warn("boot: the loader's boot information makes no sense from byte %zu on",
                  boot_info.bad_offset);
+    if (boot_info.modules_dropped != 0)
+        log_warn("boot: %zu boot modules were passed over", boot_info.modules_dropped);
     kmain(boot_info.cmdline);
 }

@@ -54,6 +54,11 @@ void arch_init_clock(const struct params *params)
     lapic_timer_calibrate();
 }
 
+bool arch_boot_cmdline_cut(void)
+{
+    return boot_info.cmdline_cut;
+}
+
 size_t arch_boot_module_count(void)
 {
     return boot_info.module_count;

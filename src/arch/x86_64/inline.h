@@ -3,7 +3,7 @@
  * The verbs of arch.h that must cost one instruction. Only arch.h includes this file.
  *
  * GS base holds "address of this core's percpu copy" minus "address of the template", so that
- * `%gs:name` reaches this core's copy of `name`. Until percpu_init() the boot core's GS base is 0
+ * `%gs:name` reaches this core's copy of `name`. Until cpu_area_use() the boot core's GS base is 0
  * and the template itself is its copy.
  */
 #pragma once

@@ -29,6 +29,14 @@ enum {
     PF_FETCH = 1 << 4,
 };
 
+/* What arch.h tells the generic rooms of the vectors is what vectors.h cuts. */
+_Static_assert((int)ARCH_VECTOR_COUNT == (int)VECTOR_COUNT, "vectors.h");
+_Static_assert((int)ARCH_VECTOR_USER_FIRST == (int)VECTOR_USER_FIRST, "vectors.h");
+_Static_assert((int)ARCH_VECTOR_USER_LAST == (int)VECTOR_USER_LAST, "vectors.h");
+_Static_assert((int)ARCH_VECTOR_GATE == (int)VECTOR_INT80, "vectors.h");
+_Static_assert((int)ARCH_VECTOR_CALL == (int)VECTOR_CALL, "vectors.h");
+_Static_assert((int)ARCH_VECTOR_RESCHEDULE == (int)VECTOR_RESCHEDULE, "vectors.h");
+
 struct gate {
     uint16_t offset_low;
     uint16_t selector;

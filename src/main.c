@@ -31,6 +31,11 @@ static struct params params;
 
 /* ---- a panic's second half ------------------------------------------------------------------- */
 
+static void stop_for_panic(void)
+{
+    (void)arch_stop_others(); /* the report says which did not */
+}
+
 static void report_panic(void)
 {
     arch_print_registers();
@@ -175,7 +180,11 @@ __attribute__((noreturn)) static void core_idle(void)
     }
 }
 
-static const struct panic_hooks panic_hooks = {.report = report_panic, .end = end_panic};
+static const struct panic_hooks panic_hooks = {
+    .stop = stop_for_panic,
+    .report = report_panic,
+    .end = end_panic,
+};
 
 void kmain(const char *cmdline)
 {

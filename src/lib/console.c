@@ -5,8 +5,8 @@
  * Invariant: a line of the kernel's begins at the left edge and ends with a newline, all under one
  * hold of the lock. If a program's write left its line unfinished, a newline comes first.
  *
- * The list of consoles only grows and is walked without the lock. A core that panics takes no lock:
- * the other cores are stopped, perhaps while they hold it.
+ * The list of consoles only grows and is walked without the lock. A core that panics claims the
+ * lock for good, or does without it: who holds it may have been stopped, or be the same core.
  */
 #include "lib/console.h"
 
@@ -18,6 +18,9 @@
 #include "lib/spinlock.h"
 #include "lib/text.h"
 
+/* Longer than the lines that a drain shows under one hold of the lock take at 115200 baud. */
+#define PANIC_WAIT_NS UINT64_C(200000000)
+
 static struct spinlock console_spinlock = SPINLOCK("console");
 static _Atomic uint32_t waiters;
 static struct console *_Atomic consoles;
@@ -25,7 +28,7 @@ static bool line_begun; /* L: console_spinlock; text stands on the line, no newl
 
 bool console_try_lock(void)
 {
-    if (panic_in_progress())
+    if (panic_is_here())
         return true;
     /*
      * seq_cst, pairs with the fence in console_unlock: either this core finds the lock free, or
@@ -35,9 +38,20 @@ bool console_try_lock(void)
     return spin_trylock(&console_spinlock);
 }
 
+bool console_claim_in_panic(void)
+{
+    uint64_t start = arch_clock_ns();
+    while (!spin_trylock(&console_spinlock)) {
+        if (arch_clock_ns() - start > PANIC_WAIT_NS)
+            return false;
+        arch_relax();
+    }
+    return true;
+}
+
 void console_lock(void)
 {
-    if (panic_in_progress())
+    if (panic_is_here())
         return;
     atomic_fetch_add_explicit(&waiters, 1, memory_order_relaxed);
     spin_lock(&console_spinlock);
@@ -46,7 +60,7 @@ void console_lock(void)
 
 void console_unlock(void)
 {
-    if (panic_in_progress())
+    if (panic_is_here())
         return;
     spin_unlock(&console_spinlock);
     atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in console_try_lock */

@@ -15,6 +15,13 @@ void console_lock(void);
 bool console_try_lock(void);
 void console_unlock(void);
 
+/*
+ * For the core that panics: wait, bounded, until nobody else is in the middle of a line, and keep
+ * all others out from then on. Returns: false if that did not come in time; what is written then
+ * may meet what another core writes. Context: any.
+ */
+bool console_claim_in_panic(void);
+
 /* Does some core hold the lock? If so it looks at the log after giving it back. Context: any. */
 bool console_is_taken(void);
 

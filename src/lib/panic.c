@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "arch/arch.h"
+#include "lib/console_internal.h"
 #include "lib/log.h"
 #include "lib/text.h"
 
@@ -39,9 +40,9 @@ static const struct panic_hooks *current_hooks(void)
     return atomic_load_explicit(&hooks, memory_order_acquire);
 }
 
-bool panic_in_progress(void)
+bool panic_is_here(void)
 {
-    return atomic_load_explicit(&panic_cpu, memory_order_relaxed) != CPU_NONE;
+    return atomic_load_explicit(&panic_cpu, memory_order_relaxed) == arch_cpu();
 }
 
 /* Is this core the one that panics? Claims that for it if nobody does yet. */
@@ -79,6 +80,9 @@ void panic(const char *fmt, ...)
 
     const struct panic_hooks *h = current_hooks();
     panic_depth++;
+    /* another core may be in the middle of a line; if it does not end, it is stopped there */
+    if (panic_depth == 1 && !console_claim_in_panic() && h != NULL && h->stop != NULL)
+        h->stop();
     if (panic_depth <= DEPTH_REASON) {
         va_list ap;
         va_start(ap, fmt);

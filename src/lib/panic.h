@@ -15,8 +15,8 @@
  */
 __attribute__((noreturn, format(printf, 1, 2))) void panic(const char *fmt, ...);
 
-/* Is a panic under way? Context: any. */
-bool panic_in_progress(void);
+/* Is this core the one that panics? Context: any. */
+bool panic_is_here(void);
 
 /* Panic unless `cond` holds: for invariants only. */
 #define ASSERT(cond)                                                                               \
@@ -26,10 +26,12 @@ bool panic_in_progress(void);
     } while (0)
 
 /*
- * What panic() asks of higher rooms; main.c sets it before anything can fail. `report` prints this
- * core's registers and stops the others, printing where each was; `end` carries out what follows.
+ * What panic() asks of higher rooms; main.c sets it before anything can fail. `stop` stops the other
+ * cores; `report` prints this core's registers and where each other one was stopped; `end` carries
+ * out what follows.
  */
 struct panic_hooks {
+    void (*stop)(void);
     void (*report)(void);
     __attribute__((noreturn)) void (*end)(void);
 };

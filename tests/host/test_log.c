@@ -18,7 +18,7 @@
 
 static bool panicking;
 
-bool panic_in_progress(void)
+bool panic_is_here(void)
 {
     return panicking;
 }

@@ -135,7 +135,8 @@ void cpu_control_init(void)
 
     if (f->nx)
         wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
-    write_cr0((read_cr0() & ~(CR0_EM | CR0_TS | CR0_CD | CR0_NW)) | CR0_WP | CR0_MP | CR0_NE);
+    write_cr0((read_cr0() & ~(CR0_EM | CR0_TS | CR0_CD | CR0_NW)) | CR0_WP | CR0_AM | CR0_MP |
+              CR0_NE);
     uint64_t cr4 = read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT;
     cr4 |= f->pge && mine.pge ? CR4_PGE : 0;
     cr4 |= f->smep && mine.smep ? CR4_SMEP : 0;

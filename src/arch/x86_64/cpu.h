@@ -84,6 +84,7 @@ enum {
 #define CR0_TS (UINT64_C(1) << 3)
 #define CR0_NE (UINT64_C(1) << 5)
 #define CR0_WP (UINT64_C(1) << 16)
+#define CR0_AM (UINT64_C(1) << 18)
 #define CR0_NW (UINT64_C(1) << 29)
 #define CR0_CD (UINT64_C(1) << 30)
 #define CR4_PGE (UINT64_C(1) << 7)

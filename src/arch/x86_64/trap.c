@@ -114,7 +114,7 @@ static const char *page_fault_cause(uint64_t error, uint64_t address)
         return "no page is mapped there";
     if ((error & PF_FETCH) != 0)
         return "the page is not executable";
-    return "the page is read-only";
+    return (error & PF_WRITE) != 0 ? "the page is read-only" : "the page may not be read";
 }
 
 /* Does a user copy expect this fault? Then go on at its fixup. */

@@ -25,7 +25,7 @@ void panic(const char *fmt, ...)
     abort();
 }
 
-bool panic_in_progress(void)
+bool panic_is_here(void)
 {
     return false;
 }

@@ -25,7 +25,8 @@ OVMF_VARS = OVMF / "OVMF_VARS_4M.fd"
 STATUS_SIGNAL = 121
 STATUS_PANIC = 122
 
-INIT_ENDED = re.compile(r"^init: (?:exited with status (\d+)|killed by signal (\d+))$", re.MULTILINE)
+INIT_ENDED = re.compile(
+    r"^(?:init|selftest): (?:exited with status (\d+)|killed by signal (\d+))$", re.MULTILINE)
 
 
 class QemuError(Exception):

@@ -75,7 +75,8 @@ void arch_init_clock(const struct params *params);
 /* ---- what the boot loader brought -------------------------------------------------------------
  */
 
-/* Was the command line longer than the kernel keeps? The word that was cut is gone. Context: any. */
+/* Was the command line longer than the kernel keeps? The word that was cut is gone. Context: any.
+ */
 bool arch_boot_cmdline_cut(void);
 
 /* How many boot modules there are. Context: any. */

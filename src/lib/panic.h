@@ -26,9 +26,9 @@ bool panic_is_here(void);
     } while (0)
 
 /*
- * What panic() asks of higher rooms; main.c sets it before anything can fail. `stop` stops the other
- * cores; `report` prints this core's registers and where each other one was stopped; `end` carries
- * out what follows.
+ * What panic() asks of higher rooms; main.c sets it before anything can fail. `stop` stops the
+ * other cores; `report` prints this core's registers and where each other one was stopped; `end`
+ * carries out what follows.
  */
 struct panic_hooks {
     void (*stop)(void);

@@ -54,6 +54,7 @@ enum {
  * void     arch_wait_for_interrupt(void) enable and halt in one step; returns with interrupts on
  *                                                                           Context: thread
  * uint64_t arch_ticks(void)             this core's cycle counter           Context: any
+ * uint64_t arch_ticks_ordered(void)     the same, after all earlier loads   Context: any
  */
 
 /* ---- set-up: the machine's part of main.c's list, in this order, boot core only ---------------

@@ -4,7 +4,7 @@
  *
  * Positions count slots without end (modulo 2^36); position p lives in slot p % LOG_SLOTS, so each
  * slot serves one position a lap. A line of text takes as many slots in a row as it needs. One
- * atomic add on log_head claims them and numbers the line; its result is the line's claim word:
+ * exchange of log_head claims them and numbers the line; what it held is the line's claim word:
  *
  *     bits 0..35   position of the line's first slot
  *     bits 36..63  number of the line
@@ -303,20 +303,33 @@ static void publish(struct slot *slot, uint64_t position)
 /* Ticks since the kernel's entry; a core whose counter lags behind the boot core's starts at 0. */
 static uint64_t stamp_now(void)
 {
-    uint64_t now = arch_ticks(), boot = arch_boot_ticks();
+    uint64_t now = arch_ticks_ordered(), boot = arch_boot_ticks();
     return now > boot ? now - boot : 0;
+}
+
+/*
+ * Step W1: claim `count` positions, and a stamp for the line. The stamp is read between the look at
+ * the head and the exchange that succeeds only if nobody claimed in between, so that the stamps
+ * are in the order of the lines. Relaxed: the slots tell what is in them.
+ */
+static uint64_t claim_line(size_t count, uint64_t *ticks)
+{
+    uint64_t claim = atomic_load_explicit(&log_head, memory_order_relaxed);
+    do {
+        *ticks = stamp_now();
+    } while (!atomic_compare_exchange_weak_explicit(&log_head, &claim, claim + ONE_LINE + count,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return claim;
 }
 
 /* One line; len is at most LOG_TEXT_MAX. */
 static void put_line(enum log_level level, const char *text, size_t len)
 {
     struct source from = {.text = text, .left = len};
-    struct fragment fragment = {.ticks = stamp_now()};
+    struct fragment fragment;
     size_t length = escaped_length(text, len);
     size_t count = slots_for(length);
-
-    /* step W1: claim; relaxed, since the slots tell what is in them */
-    uint64_t claim = atomic_fetch_add_explicit(&log_head, ONE_LINE + count, memory_order_relaxed);
+    uint64_t claim = claim_line(count, &fragment.ticks);
     bool first_taken = false;
     for (size_t i = 0; i < count; i++) {
         uint64_t position = position_add(claim, i);

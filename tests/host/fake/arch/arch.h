@@ -102,6 +102,11 @@ static inline uint64_t arch_boot_ticks(void)
     return 0;
 }
 
+static inline uint64_t arch_ticks_ordered(void)
+{
+    return arch_ticks();
+}
+
 static inline uint64_t arch_ticks_to_ns(uint64_t ticks)
 {
     return ticks;

@@ -84,7 +84,7 @@ static const char *judge_ident(const uint8_t *ident)
 }
 
 /* What is wrong with the file header, or NULL. */
-static const char *judge_header(const struct file_header *header, size_t size)
+static const char *judge_header(const struct file_header *header, size_t head_bytes, uint64_t size)
 {
     const char *why = judge_ident(header->ident);
 
@@ -104,11 +104,14 @@ static const char *judge_header(const struct file_header *header, size_t size)
         return "no or too many program headers";
     if (header->phoff > size || size - header->phoff < (size_t)header->phnum * PHDR_BYTES)
         return "program headers reach past the end of the file";
+    if (header->phoff > head_bytes ||
+        head_bytes - header->phoff < (size_t)header->phnum * PHDR_BYTES)
+        return "program headers are not at the beginning of the file";
     return NULL;
 }
 
 /* What is wrong with a loadable segment by itself, or NULL. */
-static const char *judge_segment(const struct program_header *phdr, size_t size)
+static const char *judge_segment(const struct program_header *phdr, uint64_t size)
 {
     if (phdr->filesz > phdr->memsz)
         return "is larger in the file than in memory";
@@ -144,7 +147,7 @@ static const char *judge_pair(const struct elf_segment *a, const struct elf_segm
 
 /* Add a loadable segment to the image; returns what is wrong with it, or NULL. */
 static const char *add_segment(struct elf_image *out, const struct program_header *phdr,
-                               size_t size)
+                               uint64_t size)
 {
     const char *why = judge_segment(phdr, size);
 
@@ -221,22 +224,23 @@ static int refuse_segment(struct elf_image *out, const char **why, unsigned inde
     return -ENOEXEC;
 }
 
-int elf_check(const void *file, size_t size, struct elf_image *out, const char **why)
+int elf_check(const void *head, size_t head_bytes, uint64_t size, struct elf_image *out,
+              const char **why)
 {
     struct file_header header;
     struct program_header phdr;
     const char *wrong;
 
     memset(out, 0, sizeof(*out));
-    if (size < sizeof(header))
+    if (head_bytes < sizeof(header))
         return refuse(out, why, "shorter than an ELF header");
-    memcpy(&header, file, sizeof(header));
-    wrong = judge_header(&header, size);
+    memcpy(&header, head, sizeof(header));
+    wrong = judge_header(&header, head_bytes, size);
     if (wrong != NULL)
         return refuse(out, why, wrong);
 
     for (unsigned i = 0; i < header.phnum; i++) {
-        memcpy(&phdr, (const uint8_t *)file + header.phoff + i * PHDR_BYTES, sizeof(phdr));
+        memcpy(&phdr, (const uint8_t *)head + header.phoff + i * PHDR_BYTES, sizeof(phdr));
         if (phdr.type == PHDR_INTERP)
             return refuse(out, why, "needs a dynamic linker: link it with -static");
         wrong = phdr.type == PHDR_LOAD ? add_segment(out, &phdr, size) : NULL;

@@ -12,6 +12,7 @@
 enum {
     ELF_SEGMENTS_MAX = 16, /* loadable segments with memory */
     ELF_WHY_MAX = 80,
+    ELF_HEAD_BYTES = 16 << 10,
 };
 
 #define ELF_VADDR_MIN UINT64_C(0x10000)
@@ -42,13 +43,13 @@ struct elf_image {
 };
 
 /*
- * Check the `size` bytes of `file` (any alignment) and fill *out. Segments share no byte, and
- * share a page only if their protection is the same.
- * Returns: 0, or -ENOEXEC; then *why is a text for the user without a line end, such as "segment 2
- * reaches past the end of the file" (segments are counted from 0, as readelf -l lists them), valid
- * as long as *out.
- * Context: any. Sleeps: no. Locks: none.
- * Source: System V ABI, "Object Files" and "Program Loading and Dynamic Linking", and its AMD64
- * supplement
+ * Check a file of `size` bytes, of which `head` holds the first head_bytes (any alignment; the
+ * program headers must be among them: ELF_HEAD_BYTES suffice for what linkers make), and fill *out.
+ * Segments share no byte, and share a page only if their protection is the same. Returns: 0, or
+ * -ENOEXEC; then *why is a text for the user without a line end, such as "segment 2 reaches past
+ * the end of the file" (segments are counted from 0, as readelf -l lists them), valid as long as
+ * *out. Context: any. Sleeps: no. Locks: none. Source: System V ABI, "Object Files" and "Program
+ * Loading and Dynamic Linking", and its AMD64 supplement
  */
-int elf_check(const void *file, size_t size, struct elf_image *out, const char **why);
+int elf_check(const void *head, size_t head_bytes, uint64_t size, struct elf_image *out,
+              const char **why);

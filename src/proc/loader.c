@@ -52,7 +52,7 @@ static int open_program(const char *path, struct memfs_node **node)
 /* Read the headers and let elf_check() judge them; it looks at nothing behind them. */
 static int check_headers(const char *path, const struct memfs_node *node, struct elf_image *image)
 {
-    size_t bytes = node->size < HEAP_MAX ? (size_t)node->size : HEAP_MAX;
+    size_t bytes = node->size < ELF_HEAD_BYTES ? (size_t)node->size : ELF_HEAD_BYTES;
     void *headers = heap_alloc(bytes == 0 ? 1 : bytes, ALLOC_USER);
     if (headers == NULL) {
         log_err("%s: no memory to read its headers", path);
@@ -61,7 +61,7 @@ static int check_headers(const char *path, const struct memfs_node *node, struct
     const char *why = "not an ELF file";
     int error = -ENOEXEC;
     if (memfs_read(node, 0, headers, bytes) == (long)bytes)
-        error = elf_check(headers, bytes, image, &why);
+        error = elf_check(headers, bytes, node->size, image, &why);
     if (error != 0)
         log_err("%s: not a program for this machine: %s", path, why);
     heap_free(headers);

@@ -68,7 +68,7 @@ static int check_bytes(const void *bytes, size_t length, size_t skew)
     memcpy(copy + skew, bytes, length);
     why = NULL;
     memset(&image, 0xa5, sizeof(image));
-    int result = elf_check(copy + skew, length, &image, &why);
+    int result = elf_check(copy + skew, length, length, &image, &why);
     free(copy);
     return result;
 }
@@ -271,6 +271,23 @@ static void test_segment_count(void **state)
     }
 }
 
+/* Only the beginning of a file is at hand: it suffices exactly if the headers are in it. */
+static void test_head_of_a_file(void **state)
+{
+    (void)state;
+    build_sample();
+    size_t headers = sample.header.e_phoff + sample.header.e_phnum * sizeof(Elf64_Phdr);
+    for (size_t head = 0; head <= headers + 1; head++) {
+        uint8_t *copy = malloc(head + 1);
+        memcpy(copy, &sample, head);
+        int result = elf_check(copy, head, sizeof(sample), &image, &why);
+        free(copy);
+        assert_int_equal(result, head >= headers ? 0 : -ENOEXEC);
+        if (head < headers && head >= sizeof(Elf64_Ehdr))
+            assert_string_equal(why, "program headers are not at the beginning of the file");
+    }
+}
+
 static void test_every_length(void **state)
 {
     (void)state;
@@ -344,8 +361,8 @@ int main(void)
         cmocka_unit_test(test_sample),          cmocka_unit_test(test_phdrs_not_loaded),
         cmocka_unit_test(test_headers),         cmocka_unit_test(test_segments),
         cmocka_unit_test(test_limits_that_fit), cmocka_unit_test(test_shared_pages),
-        cmocka_unit_test(test_segment_count),   cmocka_unit_test(test_every_length),
-        cmocka_unit_test(test_random_damage),
+        cmocka_unit_test(test_head_of_a_file),  cmocka_unit_test(test_segment_count),
+        cmocka_unit_test(test_every_length),    cmocka_unit_test(test_random_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

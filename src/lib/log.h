@@ -2,8 +2,8 @@
 /*
  * The kernel log: one ring of lines that every context may write to and nobody waits for.
  *
- * A writer claims its place with one atomic exchange and fills it; a reader takes finished places in
- * order and is told how many lines it missed. Writers never print: the ring is drained to the
+ * A writer claims its place with one atomic exchange and fills it; a reader takes finished places
+ * in order and is told how many lines it missed. Writers never print: the ring is drained to the
  * consoles by idle cores and on the way back to ring 3 (log_drain), and flushed by a panic.
  */
 #pragma once

@@ -18,7 +18,7 @@
 
 struct spinlock {
     _Atomic uint32_t taken;
-    const char *name;
+    const char *name; /* for the report of a wait that lasts */
 };
 
 #define SPINLOCK(lock_name)                                                                        \

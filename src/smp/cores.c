@@ -19,8 +19,9 @@
 #include "smp/ipi.h"
 
 enum {
-    PATIENCE_MS = 5000,     /* without a step of any core */
-    SECOND_STARTUP_MS = 20, /* after the first */
+    PATIENCE_MS = 5000,    /* without a step of any core */
+    STARTUP_AGAIN_MS = 20, /* after the first; then longer and longer */
+    STARTUP_BACKOFF = 4,
     POLL_US = 50,
 };
 #define NS_PER_MS UINT64_C(1000000)
@@ -107,7 +108,7 @@ static void wait_for_all(void)
     uint64_t started = arch_clock_ns();
     uint64_t last_step = started;
     unsigned before = progress();
-    bool second_sent = false;
+    uint64_t again_after = STARTUP_AGAIN_MS * NS_PER_MS;
     while (!all_ready() && arch_clock_ns() - last_step < PATIENCE_MS * NS_PER_MS) {
         arch_udelay(POLL_US);
         unsigned now = progress();
@@ -115,9 +116,10 @@ static void wait_for_all(void)
             before = now;
             last_step = arch_clock_ns();
         }
-        if (!second_sent && arch_clock_ns() - started > SECOND_STARTUP_MS * NS_PER_MS) {
-            second_sent = true;
-            send_to_all(arch_cpu_send_startup, "a second STARTUP", CPU_STEP_SENT);
+        /* a STARTUP that meets a core in system management mode is lost */
+        if (arch_clock_ns() - started > again_after) {
+            again_after *= STARTUP_BACKOFF;
+            send_to_all(arch_cpu_send_startup, "a further STARTUP", CPU_STEP_SENT);
         }
     }
 }
@@ -176,7 +178,8 @@ void smp_start_cores(const struct smp_params *params, void (*core_main)(void))
 
 int core_job_start(cpu_t cpu, void (*fn)(void *arg), void *arg)
 {
-    if (cpu >= arch_cpu_count() || !cpumask_test(&smp_online, cpu) || cpu == arch_cpu())
+    /* the boot core is not idle: it runs the first program */
+    if (cpu >= arch_cpu_count() || !cpumask_test(&smp_online, cpu) || cpu == arch_cpu() || cpu == 0)
         return -ENXIO;
     struct core_job *job = percpu_of(cpu, core_job);
     uint32_t none = JOB_NONE;
@@ -221,7 +224,9 @@ bool core_job_run(void)
 
 void smp_core_main(void)
 {
-    while (!atomic_load_explicit(&let_in, memory_order_acquire))
+    /* interrupts are off at each look: the wake-up cannot slip in between the look and the halt */
+    for (arch_irq_disable(); !atomic_load_explicit(&let_in, memory_order_acquire);
+         arch_irq_disable())
         arch_wait_for_interrupt();
     arch_irq_enable();
     ipi_core_online(arch_cpu());

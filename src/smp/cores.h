@@ -30,8 +30,8 @@ void smp_start_cores(const struct smp_params *params, void (*core_main)(void));
 /*
  * Run fn(arg) on the idle core `cpu`, in thread context with interrupts on: its one slot holds the
  * job until it has returned. The caller goes on at once; core_job_done() tells when.
- * Returns: 0, -ENXIO (not online, or the caller's own core), -EBUSY (the slot is taken), -EIO (the
- * core could not be woken; nothing is run). Context: thread.
+ * Returns: 0, -ENXIO (not online, the caller's own core or the boot core), -EBUSY (the slot is
+ * taken), -EIO (the core could not be woken; nothing is run). Context: thread.
  */
 int core_job_start(cpu_t cpu, void (*fn)(void *arg), void *arg);
 

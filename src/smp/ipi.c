@@ -31,6 +31,7 @@
 #include "lib/cpumask.h"
 #include "lib/errno.h"
 #include "lib/log.h"
+#include "lib/panic.h"
 #include "lib/spinlock.h"
 #include "smp/call.h"
 #include "smp/cores.h"
@@ -136,13 +137,11 @@ static long send_to_many(const struct cpumask *rung, cpu_t count, unsigned vecto
         return arch_ipi_send_all((uint8_t)vector);
     if (all_online && count == listed - 1 && !cpumask_test(rung, arch_cpu()))
         return arch_ipi_send_others((uint8_t)vector);
-    long result = 0;
-    cpumask_for_each (cpu, rung) {
-        long error = arch_ipi_send(cpu, (uint8_t)vector);
-        if (error != 0)
-            result = error;
-    }
-    return result;
+    long error = 0;
+    for (cpu_t cpu = cpumask_next(rung, 0); cpu != CPU_NONE && error == 0;
+         cpu = cpumask_next(rung, cpu + 1))
+        error = arch_ipi_send(cpu, (uint8_t)vector); /* busy for one, busy for all: no more waits */
+    return error;
 }
 
 /* Steps S2 and S3 for several cores. Returns: how many were rung; *rung says which. */
@@ -223,6 +222,7 @@ int ipi_register_handler(int vector, const char *name, irq_handler handler)
 {
     if (!is_user_vector(vector))
         return -EINVAL;
+    ASSERT(arch_irqs_enabled());
     int irq = -EBUSY;
     spin_lock(&ipi_control);
     if (!taken_anywhere((unsigned)vector))
@@ -277,6 +277,7 @@ int ipi_unregister(int vector)
 {
     if (!is_user_vector(vector))
         return -EINVAL;
+    ASSERT(arch_irqs_enabled()); /* else its own core's rings would never be taken */
     int result = -ENOENT;
     spin_lock(&ipi_control);
     uint32_t irq = irq_at(0, (unsigned)vector);
@@ -318,8 +319,15 @@ bool ipi_wait_quiet(uint64_t timeout_ns)
             return false;
         arch_relax();
     }
-    cpumask_for_each (cpu, &smp_online) /* a count is taken before its handler has done its work */
-        wait_until_even(cpu, percpu_of(cpu, irq_handling), "leave a handler");
+    cpumask_for_each (cpu, &smp_online) { /* a count is taken before its handler's work is done */
+        const _Atomic uint32_t *handling = percpu_of(cpu, irq_handling);
+        uint32_t seen = atomic_load_explicit(handling, memory_order_seq_cst);
+        while ((seen & 1) != 0 && atomic_load_explicit(handling, memory_order_acquire) == seen) {
+            if (arch_clock_ns() - start > timeout_ns)
+                return false;
+            arch_relax();
+        }
+    }
     return true;
 }
 
@@ -327,8 +335,9 @@ void ipi_kick_pending(void)
 {
     cpumask_for_each (cpu, &smp_online) {
         for (unsigned v = ARCH_VECTOR_USER_FIRST; v <= ARCH_VECTOR_USER_LAST; v++) {
-            if (atomic_load_explicit(&irq_slot(cpu, v)->pending, memory_order_relaxed) != 0)
-                (void)arch_ipi_send(cpu, (uint8_t)v); /* a failure is met by the next scan */
+            if (atomic_load_explicit(&irq_slot(cpu, v)->pending, memory_order_relaxed) != 0 &&
+                arch_ipi_send(cpu, (uint8_t)v) != 0)
+                return; /* a busy ICR is tried again by the next scan, not 200 times by this one */
         }
         call_kick(cpu);
     }

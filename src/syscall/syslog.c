@@ -75,7 +75,11 @@ static long read_waiting(char *line, uintptr_t buf, size_t len)
     long result = read_on(line, buf, len);
     while (result == 0) {
         log_drain(); /* the system call's way out, which does this, is not near */
-        arch_wait_for_interrupt();
+        struct log_cursor at = read_at;
+        arch_irq_disable(); /* so that no interrupt's line slips in between the look and the halt */
+        if (log_read(&at, line, LOG_FORMATTED_MAX) == 0)
+            arch_wait_for_interrupt();
+        arch_irq_enable();
         result = read_on(line, buf, len);
     }
     return result;

@@ -7,7 +7,7 @@
 
 #include "lib/errno.h"
 #include "lib/log.h"
-#include "lib/panic.h"
+#include "lib/signal.h"
 #include "lib/text.h"
 #include "proc/loader.h"
 
@@ -21,15 +21,15 @@ struct process *process_current(void)
 static const char *signal_name(int signal)
 {
     switch (signal) {
-    case 4:
+    case SIGNAL_ILL:
         return "SIGILL";
-    case 5:
+    case SIGNAL_TRAP:
         return "SIGTRAP";
-    case 7:
+    case SIGNAL_BUS:
         return "SIGBUS";
-    case 8:
+    case SIGNAL_FPE:
         return "SIGFPE";
-    case 11:
+    case SIGNAL_SEGV:
         return "SIGSEGV";
     default:
         return "signal";
@@ -84,12 +84,12 @@ void proc_user_fault(const struct user_fault *fault)
     const struct process *process = process_current();
     char where[96] = "";
     if (fault->has_address)
-        (void)snprintf(where, sizeof(where), ": %s %#llx, %s", fault->access,
+        (void)snprintf(where, sizeof(where), ": %s 0x%llx, %s", fault->access,
                        (unsigned long long)fault->address, fault->cause);
     else if (fault->error != 0)
-        (void)snprintf(where, sizeof(where), ": error code %#llx",
+        (void)snprintf(where, sizeof(where), ": error code 0x%llx",
                        (unsigned long long)fault->error);
-    log_err("%s[%d]: killed by %s on core %u: %s %s at rip %#llx%s", process->name, process->pid,
+    log_err("%s[%d]: killed by %s on core %u: %s %s at rip 0x%llx%s", process->name, process->pid,
             signal_name(fault->signal), arch_cpu(), fault->mnemonic, fault->name,
             (unsigned long long)fault->pc, where);
     end_process((struct process_end){.by_signal = true, .value = fault->signal});

@@ -160,6 +160,41 @@ static bool read_root(paddr_t pa)
     return true;
 }
 
+/* ---- registers ------------------------------------------------------------------------------- */
+
+/* The registers in memory are mapped once, by acpi_init(): the ends of the machine take no lock. */
+static volatile uint16_t *pm1a_memory, *pm1b_memory;
+static volatile uint8_t *reset_memory;
+
+static volatile void *map_register(const struct acpi_register *reg, size_t bytes)
+{
+    if (reg->address == 0 || reg->space != ACPI_SPACE_MEMORY)
+        return NULL;
+    return map_physical(reg->address, bytes, PROT_W | PROT_DEVICE);
+}
+
+static void map_registers(void)
+{
+    pm1a_memory = map_register(&acpi.fadt.pm1a_cnt, sizeof(*pm1a_memory));
+    pm1b_memory = map_register(&acpi.fadt.pm1b_cnt, sizeof(*pm1b_memory));
+    reset_memory = map_register(&acpi.fadt.reset, sizeof(*reset_memory));
+}
+
+static uint16_t pm1_read(const struct acpi_register *reg, const volatile uint16_t *memory)
+{
+    if (reg->space == ACPI_SPACE_IO)
+        return io_in16((uint16_t)reg->address);
+    return memory == NULL ? 0 : *memory;
+}
+
+static void pm1_write(const struct acpi_register *reg, volatile uint16_t *memory, uint16_t value)
+{
+    if (reg->space == ACPI_SPACE_IO)
+        io_out16((uint16_t)reg->address, value);
+    else if (memory != NULL)
+        *memory = value;
+}
+
 void acpi_init(void)
 {
     struct acpi_rsdp_info rsdp;
@@ -172,53 +207,34 @@ void acpi_init(void)
         log_warn("ACPI: the root table is damaged: this machine runs on one core");
     else if (!acpi.has_madt)
         log_warn("ACPI: no MADT: this machine runs on one core");
-}
-
-/* ---- registers ------------------------------------------------------------------------------- */
-
-static uint32_t register_read16(const struct acpi_register *reg)
-{
-    if (reg->space == ACPI_SPACE_IO)
-        return io_in16((uint16_t)reg->address);
-    const volatile uint16_t *at = map_physical(reg->address, sizeof(*at), PROT_W | PROT_DEVICE);
-    return at == NULL ? 0 : *at;
-}
-
-static void register_write16(const struct acpi_register *reg, uint16_t value)
-{
-    if (reg->space == ACPI_SPACE_IO) {
-        io_out16((uint16_t)reg->address, value);
-        return;
-    }
-    volatile uint16_t *at = map_physical(reg->address, sizeof(*at), PROT_W | PROT_DEVICE);
-    if (at != NULL)
-        *at = value;
+    if (acpi.has_fadt)
+        map_registers();
 }
 
 /* The PM1 registers obey only in ACPI mode; the firmware may have left legacy mode on. */
 static bool enable_acpi_mode(void)
 {
     const struct acpi_fadt_info *fadt = &acpi.fadt;
-    if ((register_read16(&fadt->pm1a_cnt) & PM1_SCI_EN) != 0 || fadt->smi_cmd == 0 ||
+    if ((pm1_read(&fadt->pm1a_cnt, pm1a_memory) & PM1_SCI_EN) != 0 || fadt->smi_cmd == 0 ||
         fadt->acpi_enable == 0)
         return true;
     io_out8((uint16_t)fadt->smi_cmd, fadt->acpi_enable);
     for (int ms = 0; ms < ACPI_ENABLE_WAIT_MS; ms++) {
-        if ((register_read16(&fadt->pm1a_cnt) & PM1_SCI_EN) != 0)
+        if ((pm1_read(&fadt->pm1a_cnt, pm1a_memory) & PM1_SCI_EN) != 0)
             return true;
         arch_udelay(1000);
     }
     return false;
 }
 
-static void sleep_now(const struct acpi_register *control, uint8_t type)
+static void sleep_now(const struct acpi_register *control, volatile uint16_t *memory, uint8_t type)
 {
     if (control->address == 0)
         return;
-    uint16_t value = (uint16_t)(register_read16(control) & ~(uint32_t)(PM1_SLP_TYP | PM1_SLP_EN));
-    value |= (uint16_t)(type << PM1_SLP_TYP_SHIFT);
-    register_write16(control, value);
-    register_write16(control, value | PM1_SLP_EN);
+    uint32_t value = pm1_read(control, memory) & ~(uint32_t)(PM1_SLP_TYP | PM1_SLP_EN);
+    value |= (uint32_t)type << PM1_SLP_TYP_SHIFT;
+    pm1_write(control, memory, (uint16_t)value);
+    pm1_write(control, memory, (uint16_t)(value | PM1_SLP_EN));
 }
 
 int arch_power_off(void)
@@ -228,8 +244,8 @@ int arch_power_off(void)
     if (!enable_acpi_mode())
         return -EIO;
     arch_irq_disable();
-    sleep_now(&acpi.fadt.pm1a_cnt, acpi.s5_type_a);
-    sleep_now(&acpi.fadt.pm1b_cnt, acpi.s5_type_b);
+    sleep_now(&acpi.fadt.pm1a_cnt, pm1a_memory, acpi.s5_type_a);
+    sleep_now(&acpi.fadt.pm1b_cnt, pm1b_memory, acpi.s5_type_b);
     arch_udelay(S5_WAIT_MS * 1000);
     return -EIO;
 }
@@ -239,13 +255,10 @@ static void reset_by_acpi(void)
     const struct acpi_register *reset = &acpi.fadt.reset;
     if (!acpi.has_fadt || reset->address == 0)
         return;
-    if (reset->space == ACPI_SPACE_IO) {
+    if (reset->space == ACPI_SPACE_IO)
         io_out8((uint16_t)reset->address, acpi.fadt.reset_value);
-        return;
-    }
-    volatile uint8_t *at = map_physical(reset->address, 1, PROT_W | PROT_DEVICE);
-    if (at != NULL)
-        *at = acpi.fadt.reset_value;
+    else if (reset_memory != NULL)
+        *reset_memory = acpi.fadt.reset_value;
 }
 
 static void reset_by_keyboard_controller(void)

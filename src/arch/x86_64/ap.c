@@ -110,7 +110,8 @@ void ap_entry(struct ap_slot *slot)
     /* the identity mapping is gone: from here on the slot is reached through the direct map */
     slot = arch_direct((paddr_t)slot);
     cpu_area_use(slot->cpu);
-    cpu_control_init();
+    if (!cpu_control_init())
+        arch_halt_forever(); /* the boot core says that it did not come online */
     lapic_init_cpu();
     page_cpu_init();
     uint32_t step = CPU_STEP_LONG_MODE;

@@ -19,6 +19,8 @@ extern ap_entry
 
 CR0_PE      equ 1 << 0
 CR0_WP      equ 1 << 16
+CR0_NW      equ 1 << 29
+CR0_CD      equ 1 << 30
 CR0_PG      equ 1 << 31
 CR4_PAE     equ 1 << 5
 MSR_EFER    equ 0xc0000080
@@ -117,6 +119,7 @@ protected:
     or eax, [ebx + OFFSET(ap_trampoline_args.efer)] ; NXE before tables that use it
     wrmsr
     mov eax, cr0
+    and eax, ~(CR0_CD | CR0_NW)         ; INIT leaves the caches as they were, off after a reset
     or eax, CR0_PG | CR0_WP
     mov cr0, eax
     jmp far [ebx + OFFSET(far_pointer64)]

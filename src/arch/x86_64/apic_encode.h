@@ -13,6 +13,7 @@
 
 enum apic_delivery {
     APIC_FIXED = 0,
+    APIC_SMI = 2,
     APIC_NMI = 4,
     APIC_INIT = 5,
     APIC_STARTUP = 6,
@@ -32,6 +33,8 @@ enum {
     ICR_SHORTHAND_SHIFT = 18,
     ICR_DESTINATION_SHIFT = 24, /* in the high half */
 
+    RTE_DELIVERY_SHIFT = 8,
+    RTE_DELIVERY = 7,
     RTE_ACTIVE_LOW = 1 << 13,
     RTE_LEVEL = 1 << 15,
     RTE_MASKED = 1 << 16,

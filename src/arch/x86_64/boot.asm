@@ -48,6 +48,8 @@ CPUID_EXT_LM        equ 1 << 29         ; in edx
 BOOT_CS64           equ 0x08
 BOOT_DS             equ 0x10
 
+UNKNOWN_LOADER_SCRATCH equ 0x7c00       ; a PC's boot sector lay there, nobody needs it any more
+
 COM1                equ 0x3f8
 COM1_LSR            equ COM1 + 5
 LSR_THRE            equ 0x20
@@ -89,7 +91,8 @@ start_multiboot2:
     mov edi, LOADER_MULTIBOOT2
     cmp eax, MB2_LOADER_MAGIC
     je start_common
-    mov edi, LOADER_UNKNOWN
+    mov edi, LOADER_UNKNOWN             ; ebx may be anything: lend a piece of low memory
+    mov ebx, UNKNOWN_LOADER_SCRATCH
     jmp start_common
 
 start_pvh:
@@ -115,14 +118,13 @@ start_common:
     pop ebx
     call build_tables
 
-    mov eax, cr4
-    or eax, CR4_PAE
+    mov eax, CR4_PAE                    ; and nothing that the firmware left, 5 levels least of all
     mov cr4, eax
     lea eax, [AT_RUN_TIME(boot_pml4)]
     mov cr3, eax
     mov ecx, MSR_EFER
-    rdmsr
-    or eax, EFER_LME
+    mov eax, EFER_LME
+    xor edx, edx
     wrmsr
     mov eax, cr0
     or eax, CR0_PG | CR0_WP

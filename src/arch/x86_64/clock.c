@@ -23,7 +23,7 @@
 #define FS_PER_SECOND UINT64_C(1000000000000000)
 #define TSC_HZ_MIN UINT64_C(1000000) /* emulators that count instructions are slow */
 #define TSC_HZ_MAX UINT64_C(10000000000)
-#define TSC_HZ_UNKNOWN UINT64_C(8000000000) /* no TSC was ever faster */
+#define TSC_HZ_UNKNOWN TSC_HZ_MAX
 #define REFERENCE_HZ_MAX UINT64_C(1000000000)
 #define TSC_HZ_GUESS UINT64_C(1000000000)
 
@@ -88,11 +88,6 @@ uint64_t arch_ticks_to_ns(uint64_t ticks)
 uint64_t arch_clock_ns(void)
 {
     return arch_ticks_to_ns(arch_ticks() - boot_ticks);
-}
-
-uint64_t clock_tsc_hz(void)
-{
-    return tsc_hz;
 }
 
 void arch_udelay(uint32_t us)

@@ -17,6 +17,3 @@ void clock_set_boot_ticks(uint64_t ticks);
  * Context: boot cpu only, after acpi_init().
  */
 void clock_init(enum param_clock wanted);
-
-/* The TSC's rate. Context: any. */
-uint64_t clock_tsc_hz(void);

@@ -16,9 +16,11 @@
 
 enum {
     IST_STACK_BYTES = 8 << 10,
+    PHYSICAL_BITS_DEFAULT = 36, /* of a CPU that does not say (Intel SDM vol 2A, "CPUID") */
 
     CPUID_LEAF_FEATURES = 1,
     CPUID_1_ECX_X2APIC = 1 << 21,
+    CPUID_1_EDX_MCE = 1 << 7,
     CPUID_1_EDX_PGE = 1 << 13,
     CPUID_LEAF_STRUCTURED = 7,
     CPUID_7_EBX_SMEP = 1 << 7,
@@ -31,8 +33,12 @@ enum {
 #define CPUID_EXT_EDX_1G (1u << 26)
 #define CPUID_EXT_BRAND_FIRST 0x80000002u
 #define CPUID_EXT_BRAND_LAST 0x80000004u
+#define CPUID_EXT_ADDRESS_SIZES 0x80000008u
 #define CPUID_EXT_POWER 0x80000007u
 #define CPUID_POWER_EDX_INVARIANT_TSC (1u << 8)
+
+/* Intel SDM vol 3A, "PAT MSR at Power Up or Reset": entry 3, which PROT_DEVICE uses, is UC. */
+#define PAT_POWER_UP UINT64_C(0x0007040600070406)
 
 struct cpu_features cpu_features;
 
@@ -92,13 +98,11 @@ static void read_brand(char brand[49])
 static void features_of_this_core(struct cpu_features *f)
 {
     memset(f, 0, sizeof(*f));
-    struct cpuid vendor = cpuid(0, 0);
     struct cpuid basic = cpuid(CPUID_LEAF_FEATURES, 0);
-    f->intel = vendor.ebx == 0x756e6547; /* "Genu" of GenuineIntel */
-    f->family = (uint8_t)(basic.eax >> 8 & 0xf);
+    f->mce = (basic.edx & CPUID_1_EDX_MCE) != 0;
     f->pge = (basic.edx & CPUID_1_EDX_PGE) != 0;
     f->x2apic = (basic.ecx & CPUID_1_ECX_X2APIC) != 0;
-    if (vendor.eax >= CPUID_LEAF_STRUCTURED) {
+    if (cpuid_max(0) >= CPUID_LEAF_STRUCTURED) {
         struct cpuid structured = cpuid(CPUID_LEAF_STRUCTURED, 0);
         f->smep = (structured.ebx & CPUID_7_EBX_SMEP) != 0;
         f->smap = (structured.ebx & CPUID_7_EBX_SMAP) != 0;
@@ -112,6 +116,9 @@ static void features_of_this_core(struct cpu_features *f)
     }
     if (ext_max >= CPUID_EXT_BRAND_LAST)
         read_brand(f->brand);
+    f->physical_bits = ext_max >= CPUID_EXT_ADDRESS_SIZES
+                           ? (uint8_t)cpuid(CPUID_EXT_ADDRESS_SIZES, 0).eax
+                           : PHYSICAL_BITS_DEFAULT;
     if (ext_max >= CPUID_EXT_POWER)
         f->invariant_tsc = (cpuid(CPUID_EXT_POWER, 0).edx & CPUID_POWER_EDX_INVARIANT_TSC) != 0;
 }
@@ -125,25 +132,32 @@ void cpu_features_init(void)
              f->x2apic ? " x2apic" : "");
 }
 
-void cpu_control_init(void)
+static uint64_t cr4_of(const struct cpu_features *f)
 {
+    uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    cr4 |= f->mce ? CR4_MCE : 0;
+    cr4 |= f->pge ? CR4_PGE : 0;
+    cr4 |= f->smep ? CR4_SMEP : 0;
+    cr4 |= f->smap ? CR4_SMAP : 0;
+    cr4 |= f->umip ? CR4_UMIP : 0;
+    return cr4;
+}
+
+bool cpu_control_init(void)
+{
+    const struct cpu_features *f = &cpu_features;
     struct cpu_features mine;
     features_of_this_core(&mine);
-    const struct cpu_features *f = &cpu_features;
-    if (f->smep != mine.smep || f->smap != mine.smap || f->umip != mine.umip)
-        log_warn("cpu: core %u has other protections than the boot core", arch_cpu());
-
-    if (f->nx)
-        wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
+    if ((cr4_of(f) & ~cr4_of(&mine)) != 0 || (f->nx && !mine.nx))
+        return false;
+    wrmsr(MSR_EFER, EFER_LME | EFER_LMA | (f->nx ? EFER_NXE : 0));
+    wrmsr(MSR_SYSENTER_CS, 0); /* no way in by sysenter */
+    wrmsr(MSR_PAT, PAT_POWER_UP);
     write_cr0((read_cr0() & ~(CR0_EM | CR0_TS | CR0_CD | CR0_NW)) | CR0_WP | CR0_AM | CR0_MP |
               CR0_NE);
-    uint64_t cr4 = read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT;
-    cr4 |= f->pge && mine.pge ? CR4_PGE : 0;
-    cr4 |= f->smep && mine.smep ? CR4_SMEP : 0;
-    cr4 |= f->smap && mine.smap ? CR4_SMAP : 0;
-    cr4 |= f->umip && mine.umip ? CR4_UMIP : 0;
-    write_cr4(cr4);
+    write_cr4(cr4_of(f));
     fpu_reset();
+    return true;
 }
 
 /* ---- the percpu area ------------------------------------------------------------------------- */

@@ -71,9 +71,12 @@ static inline uint64_t read_cr2(void)
 /* Intel SDM vol 4, "Architectural MSRs". */
 enum {
     MSR_APIC_BASE = 0x1b,
+    MSR_SYSENTER_CS = 0x174,
     MSR_PAT = 0x277,
 };
 #define MSR_EFER 0xc0000080u
+#define EFER_LME (UINT64_C(1) << 8)
+#define EFER_LMA (UINT64_C(1) << 10)
 #define EFER_NXE (UINT64_C(1) << 11)
 #define MSR_GS_BASE 0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
@@ -87,6 +90,8 @@ enum {
 #define CR0_AM (UINT64_C(1) << 18)
 #define CR0_NW (UINT64_C(1) << 29)
 #define CR0_CD (UINT64_C(1) << 30)
+#define CR4_PAE (UINT64_C(1) << 5)
+#define CR4_MCE (UINT64_C(1) << 6)
 #define CR4_PGE (UINT64_C(1) << 7)
 #define CR4_OSFXSR (UINT64_C(1) << 9)
 #define CR4_OSXMMEXCPT (UINT64_C(1) << 10)
@@ -97,9 +102,8 @@ enum {
 /* ---- what this machine's cores can do -------------------------------------------------------- */
 
 struct cpu_features {
-    bool nx, pge, smep, smap, umip, pages_1g, x2apic, invariant_tsc;
-    uint8_t family;
-    bool intel;
+    bool nx, mce, pge, smep, smap, umip, pages_1g, x2apic, invariant_tsc;
+    uint8_t physical_bits; /* width of a physical address */
     char brand[49];
 };
 extern struct cpu_features cpu_features; /* I: the boot core's; the others get the same bits set */
@@ -108,11 +112,12 @@ extern struct cpu_features cpu_features; /* I: the boot core's; the others get t
 void cpu_features_init(void);
 
 /*
- * Put CR0, CR4, EFER and the x87/SSE unit of this core into the kernel's state; where a core lacks
- * what the boot core has, that bit stays clear there and the log says so.
- * Context: boot cpu only (with smap false until smap_patch), cpu being started.
+ * Put CR0, CR4, EFER, PAT and the x87/SSE unit of this core into the kernel's state; nothing of
+ * what the firmware left stays.
+ * Returns: false if this core lacks a protection that the boot core has: it must not go on.
+ * Context: boot cpu only (after smap_patch), cpu being started.
  */
-void cpu_control_init(void);
+bool cpu_control_init(void);
 
 /* ---- segments and the percpu area ------------------------------------------------------------ */
 

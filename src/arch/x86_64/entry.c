@@ -8,6 +8,8 @@
 #include "arch/x86_64/entry.h"
 
 #include "arch/x86_64/clock.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/layout.h"
 #include "arch/x86_64/multiboot2.h"
 #include "arch/x86_64/pvh.h"
 #include "lib/log.h"
@@ -19,7 +21,6 @@ paddr_t image_base;
 /* Spreads the few bits of the counter that nobody can foresee over the whole guard; its lowest byte
  * stays zero, to stop string functions. */
 #define STACK_GUARD_MIX UINT64_C(0x9e3779b97f4a7c15)
-#define BOOT_MAP_END (UINT64_C(4) << 30)
 
 /* What boot.asm mapped is in reach; called before any other table exists. */
 static const void *boot_at(paddr_t pa, size_t length)
@@ -46,6 +47,8 @@ __attribute__((no_stack_protector)) void arch_entry(uint32_t loader, paddr_t inf
                                                     uint64_t ticks)
 {
     __stack_chk_guard ^= ticks * STACK_GUARD_MIX & ~UINT64_C(0xff);
+    wrmsr(MSR_GS_BASE, 0); /* until the boot core has its own data the template serves */
+    wrmsr(MSR_KERNEL_GS_BASE, 0);
     image_base = base;
     clock_set_boot_ticks(ticks);
     int error = read_boot_info(loader, info);

@@ -25,8 +25,8 @@ void arch_init_cpu(void)
     cpu_features_init();
     smap_patch(); /* needs: the text still writable */
     idt_init();
-    idt_load(); /* from here on exceptions are reported */
-    cpu_control_init();
+    idt_load();               /* from here on exceptions are reported, on the boot stack */
+    (void)cpu_control_init(); /* it has what it has */
 }
 
 void arch_init_memory(void)
@@ -35,7 +35,8 @@ void arch_init_memory(void)
     if (cpu_area_alloc(0) != 0)
         panic("not enough memory for the boot core's own data");
     cpu_area_use(0);
-    page_cpu_init(); /* needs: this core's own data */
+    idt_use_stacks(); /* needs: this core's TSS */
+    page_cpu_init();  /* needs: this core's own data */
 }
 
 void arch_init_platform(void)

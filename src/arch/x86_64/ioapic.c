@@ -56,7 +56,15 @@ static void ioapic_write(const struct ioapic *ioapic, uint32_t reg, uint32_t val
 
 static void mask_input(const struct ioapic *ioapic, uint32_t input)
 {
-    ioapic_write(ioapic, IOAPIC_REG_TABLE + 2 * input, rte_encode(0, false, false, true));
+    uint32_t low = ioapic_read(ioapic, IOAPIC_REG_TABLE + 2 * input);
+    ioapic_write(ioapic, IOAPIC_REG_TABLE + 2 * input, low | RTE_MASKED);
+}
+
+/* An input that the firmware keeps for system management interrupts is not ours to touch. */
+static bool is_smi_input(const struct ioapic *ioapic, uint32_t input)
+{
+    uint32_t low = ioapic_read(ioapic, IOAPIC_REG_TABLE + 2 * input);
+    return (low >> RTE_DELIVERY_SHIFT & RTE_DELIVERY) == APIC_SMI;
 }
 
 static void add_ioapic(const struct madt_ioapic *entry)
@@ -77,8 +85,10 @@ static void add_ioapic(const struct madt_ioapic *entry)
         return;
     }
     ioapic->inputs = (version >> IOAPIC_VERSION_MAX_ENTRY_SHIFT & 0xff) + 1;
-    for (uint32_t input = 0; input < ioapic->inputs; input++)
-        mask_input(ioapic, input);
+    for (uint32_t input = 0; input < ioapic->inputs; input++) {
+        if (!is_smi_input(ioapic, input))
+            mask_input(ioapic, input);
+    }
     if (ioapic->gsi_base + ioapic->inputs > gsi_count)
         gsi_count = ioapic->gsi_base + ioapic->inputs;
     ioapic_count++;

@@ -50,6 +50,8 @@ enum lapic_register {
 /* clang-format on */
 
 enum {
+    CPUID_LEAF_FEATURES = 1,
+    CPUID_1_EDX_APIC = 1 << 9,
     APIC_BASE_ENABLE = 1 << 11,
     APIC_BASE_X2APIC = 1 << 10,
     XAPIC_ID_MAX = 254, /* 255 is the broadcast */
@@ -159,6 +161,8 @@ void arch_ipi_hold(bool hold)
 
 void lapic_init(void)
 {
+    if ((cpuid(CPUID_LEAF_FEATURES, 0).edx & CPUID_1_EDX_APIC) == 0)
+        panic("this CPU has no Local APIC: there is nothing to ring with");
     uint64_t base = rdmsr(MSR_APIC_BASE);
     if ((base & APIC_BASE_X2APIC) != 0)
         panic("the firmware left the Local APIC in x2APIC mode; this kernel drives the xAPIC only");
@@ -196,6 +200,12 @@ void lapic_init_cpu(void)
     if ((base & APIC_BASE_ENABLE) == 0)
         wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
     lapic->write(LAPIC_SVR, LAPIC_SVR_ENABLE | VECTOR_SPURIOUS);
+    /* what the firmware left in service would hold back all of lower priority; an EOI ends the
+     * highest, so one for each suffices */
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
+        if (lapic_in_service((uint8_t)vector))
+            lapic_eoi();
+    }
     lapic->write(LAPIC_TPR, 0);
     uint32_t max_lvt = lapic->read(LAPIC_VERSION) >> LAPIC_VERSION_MAX_LVT_SHIFT & 0xff;
     if (max_lvt >= LVT_INDEX_PERFORMANCE)
@@ -203,6 +213,7 @@ void lapic_init_cpu(void)
     if (max_lvt >= LVT_INDEX_THERMAL)
         lapic->write(LAPIC_LVT_THERMAL, LAPIC_LVT_MASKED);
     set_lint_pins();
+    lapic->write(LAPIC_TIMER_INITIAL, 0);
     lapic->write(LAPIC_TIMER_DIVIDE, LAPIC_TIMER_DIVIDE_BY_1);
     lapic->write(LAPIC_LVT_TIMER, VECTOR_TIMER);
     lapic->write(LAPIC_ESR, 0); /* latch and drop what the firmware left */

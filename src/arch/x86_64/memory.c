@@ -20,9 +20,9 @@
 enum {
     RANGES_MAX = 2 * BOOT_RANGES_MAX,
     LOW_END = 1 << 20,
+    LOW_MEMORY_CAREFUL = 64 << 10,
     LOW_MEMORY_END = 0x9f000, /* above it real machines keep their EBDA, whatever the map says */
 };
-#define BOOT_MAP_END (UINT64_C(4) << 30)
 
 static struct mem_range usable[RANGES_MAX]; /* I: all usable RAM, page aligned */
 static size_t usable_count;
@@ -98,7 +98,9 @@ void *early_alloc_direct(size_t bytes)
 
 paddr_t memory_take_low(size_t pages)
 {
-    return spare_take(pages * PAGE_SIZE, PAGE_SIZE, LOW_MEMORY_END);
+    /* firmware is known to scribble on the first 64 KiB in system management mode: last resort */
+    paddr_t pa = spare_take(pages * PAGE_SIZE, LOW_MEMORY_CAREFUL, LOW_MEMORY_END);
+    return pa != PADDR_NONE ? pa : spare_take(pages * PAGE_SIZE, PAGE_SIZE, LOW_MEMORY_END);
 }
 
 /* The index of the smallest of the ranges. */

@@ -3,8 +3,10 @@
  * Page tables: the kernel's own, built once, and those of programs.
  *
  * Invariants: no page is both writable and executable, through no alias: the direct map is never
- * executable, and shows the kernel's text and constants read-only. The top-level entries of the
- * upper half exist from paging_init() on, so that every address space made later shares them.
+ * executable, and shows the kernel's text and constants read-only. (The one exception is the page
+ * of the trampoline, which only starting cores run, in tables of their own.) The top-level entries
+ * of the upper half exist from paging_init() on, so that every address space made later shares
+ * them.
  *
  * Tables come from the early allocator until the page frames are managed, then from mm. They are
  * reached through the direct map, which boot.asm has already set up for the first 4 GiB.
@@ -29,6 +31,7 @@
 #define PTE_CACHE_DISABLE (UINT64_C(1) << 4)
 #define PTE_LARGE (UINT64_C(1) << 7) /* in a directory or directory-pointer entry */
 #define PTE_GLOBAL (UINT64_C(1) << 8)
+#define PTE_DATA (UINT64_C(1) << 9) /* ours: not executable, also where the CPU has no NX */
 #define PTE_NX (UINT64_C(1) << 63)
 #define PTE_ADDRESS UINT64_C(0x000ffffffffff000)
 
@@ -40,8 +43,6 @@ enum {
     TABLE_ENTRIES = 512,
     USER_TOP_ENTRIES = 256,
 };
-
-#define PHYSICAL_LIMIT (UINT64_C(1) << 52)
 
 static uint64_t *kernel_root; /* I: through the direct map */
 static struct spinlock kva_lock = SPINLOCK("kva");
@@ -113,8 +114,8 @@ static uint64_t leaf_bits(unsigned prot)
     uint64_t bits = PTE_PRESENT;
     if ((prot & PROT_W) != 0)
         bits |= PTE_WRITE;
-    if ((prot & PROT_X) == 0 && cpu_features.nx)
-        bits |= PTE_NX;
+    if ((prot & PROT_X) == 0)
+        bits |= PTE_DATA | (cpu_features.nx ? PTE_NX : 0);
     if ((prot & PROT_USER) != 0)
         bits |= PTE_USER;
     else if (cpu_features.pge)
@@ -243,7 +244,7 @@ paddr_t paging_trampoline_root(paddr_t pages, paddr_t pa, size_t count)
 static void count_leaf(uint64_t entry, struct paging_census *census)
 {
     bool writable = (entry & PTE_WRITE) != 0;
-    bool executable = (entry & PTE_NX) == 0;
+    bool executable = (entry & PTE_DATA) == 0;
     census->leaves++;
     census->writable += writable;
     census->executable += executable;
@@ -288,7 +289,8 @@ static uint64_t kva_take(uint64_t pages)
 
 void *map_physical(paddr_t pa, size_t bytes, unsigned prot)
 {
-    if (bytes == 0 || pa >= PHYSICAL_LIMIT || bytes > PHYSICAL_LIMIT - pa)
+    paddr_t limit = UINT64_C(1) << cpu_features.physical_bits; /* beyond it PTEs are reserved */
+    if (bytes == 0 || pa >= limit || bytes > limit - pa)
         return NULL;
     paddr_t start = pa & ~(paddr_t)(PAGE_SIZE - 1);
     uint64_t span = (pa + bytes - start + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
@@ -324,6 +326,16 @@ void *arch_stack_alloc(size_t bytes)
         *entry = arch_direct_to_phys(page) | leaf_bits(PROT_W);
     }
     return (void *)(va + (pages + 1) * PAGE_SIZE);
+}
+
+bool paging_is_guard(uintptr_t va)
+{
+    if (va - (uintptr_t)boot_stack_guard < PAGE_SIZE)
+        return true;
+    if (kernel_root == NULL || va < KVA_BASE || va >= kva_next)
+        return false;
+    const uint64_t *entry = entry_for(kernel_root, va, LEVEL_PAGE, false);
+    return entry == NULL || (*entry & PTE_PRESENT) == 0; /* all else in there is mapped */
 }
 
 /* ---- programs' spaces ------------------------------------------------------------------------ */
@@ -388,7 +400,7 @@ bool arch_page_lookup(paddr_t root, uintptr_t va, paddr_t *pa, unsigned *prot)
     if (entry == NULL || (*entry & PTE_PRESENT) == 0)
         return false;
     *pa = *entry & PTE_ADDRESS;
-    *prot = ((*entry & PTE_WRITE) != 0 ? PROT_W : 0) | ((*entry & PTE_NX) == 0 ? PROT_X : 0) |
+    *prot = ((*entry & PTE_WRITE) != 0 ? PROT_W : 0) | ((*entry & PTE_DATA) == 0 ? PROT_X : 0) |
             ((*entry & PTE_USER) != 0 ? PROT_USER : 0);
     return true;
 }

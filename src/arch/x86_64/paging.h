@@ -33,6 +33,9 @@ paddr_t paging_trampoline_root(paddr_t pages, paddr_t pa, size_t count);
  */
 void *map_physical(paddr_t pa, size_t bytes, unsigned prot);
 
+/* Is `va` in a guard page below a kernel stack? Context: any. */
+bool paging_is_guard(uintptr_t va);
+
 /* What the kernel's half of the address space consists of. */
 struct paging_census {
     uint64_t leaves; /* entries that map a page, of whatever size */

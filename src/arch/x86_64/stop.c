@@ -24,6 +24,8 @@ static _Atomic cpu_t stopper = CPU_NONE;
 
 void stop_note_frame(const struct trap_frame *frame)
 {
+    if (this_cpu(stop_frame_valid))
+        return; /* the first is the one to show */
     *this_cpu_ptr(stop_frame) = *frame;
     this_cpu(stop_frame_valid) = true;
 }

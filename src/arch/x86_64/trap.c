@@ -13,6 +13,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/exceptions.h"
 #include "arch/x86_64/lapic.h"
+#include "arch/x86_64/paging.h"
 #include "arch/x86_64/stop.h"
 #include "arch/x86_64/vectors.h"
 #include "lib/log.h"
@@ -81,6 +82,13 @@ void idt_init(void)
     set_gate(TRAP_BP, trap_stubs + (size_t)TRAP_BP * TRAP_STUB_SIZE, IST_NONE,
              GATE_INTERRUPT | GATE_RING3);
     set_gate(VECTOR_INT80, int80_entry, IST_NONE, GATE_INTERRUPT | GATE_RING3);
+    set_gate(TRAP_NMI, nmi_entry, IST_NONE, GATE_INTERRUPT);
+    set_gate(TRAP_DF, double_fault_entry, IST_NONE, GATE_INTERRUPT);
+    set_gate(TRAP_MC, machine_check_entry, IST_NONE, GATE_INTERRUPT);
+}
+
+void idt_use_stacks(void)
+{
     set_gate(TRAP_NMI, nmi_entry, IST_NMI, GATE_INTERRUPT);
     set_gate(TRAP_DF, double_fault_entry, IST_DF, GATE_INTERRUPT);
     set_gate(TRAP_MC, machine_check_entry, IST_MC, GATE_INTERRUPT);
@@ -108,7 +116,7 @@ static const char *page_fault_cause(uint64_t error, uint64_t address)
 {
     if ((error & PF_RESERVED) != 0)
         return "a reserved bit is set in the page tables";
-    if (address >= ARCH_USER_END)
+    if ((error & PF_USER) != 0 && address >= ARCH_USER_END)
         return "it belongs to the kernel";
     if ((error & PF_PRESENT) == 0)
         return "no page is mapped there";
@@ -118,8 +126,10 @@ static const char *page_fault_cause(uint64_t error, uint64_t address)
 }
 
 /* Does a user copy expect this fault? Then go on at its fixup. */
-static bool fix_up(struct trap_frame *frame)
+static bool fix_up(struct trap_frame *frame, uint64_t address)
 {
+    if (address >= ARCH_USER_END)
+        return false; /* the kernel's side of the copy: a bug, not an error */
     for (const struct extable_entry *entry = extable_start; entry < extable_end; entry++) {
         if (entry->fault == frame->rip) {
             frame->rip = entry->fixup;
@@ -155,28 +165,30 @@ __attribute__((noreturn)) static void kernel_exception(const struct trap_frame *
 {
     const struct exception *exception = &exceptions[frame->vector];
     stop_note_frame(frame);
-    if (frame->vector == TRAP_DF && frame->rsp - read_cr2() < PAGE_SIZE)
-        panic("kernel stack overrun at %#llx (#DF double fault: the guard page below it)",
+    /* the push that met the guard page is a #PF, which then finds no stack: a #DF */
+    if (frame->vector == TRAP_DF && paging_is_guard(read_cr2()))
+        panic("kernel stack overrun at 0x%llx: #DF double fault at the guard page below it",
               (unsigned long long)frame->rip);
     if (frame->vector == TRAP_PF)
-        panic("%s %s: %s 0x%016llx at 0x%016llx: %s", exception->mnemonic, exception->name,
-              page_fault_access(frame->error), (unsigned long long)address,
-              (unsigned long long)frame->rip,
-              (frame->error & PF_PRESENT) != 0 ? "not allowed" : "no page is mapped there");
-    panic("%s %s (%s %llu, error code %#llx) in the kernel at %#llx", exception->mnemonic,
+        panic("%s %s at 0x%llx: %s 0x%llx, %s", exception->mnemonic, exception->name,
+              (unsigned long long)frame->rip, page_fault_access(frame->error),
+              (unsigned long long)address,
+              paging_is_guard(address) ? "the guard page below a stack"
+                                       : page_fault_cause(frame->error, address));
+    panic("%s %s (%s %llu, error code 0x%llx) in %s at 0x%llx", exception->mnemonic,
           exception->name, exception_class_name(exception->class),
           (unsigned long long)frame->vector, (unsigned long long)frame->error,
-          (unsigned long long)frame->rip);
+          trap_from_user(frame) ? "ring 3" : "the kernel", (unsigned long long)frame->rip);
 }
 
 static void handle_nmi(const struct trap_frame *frame)
 {
     if (stop_requested()) {
-        stop_note_frame(frame);
+        stop_note_frame(frame); /* unless it came to grief before */
         stop_here();
     }
     if (atomic_exchange_explicit(this_cpu_ptr(where_asked), false, memory_order_acquire)) {
-        log_warn("core %u is at %#llx in %s, interrupts %s", arch_cpu(),
+        log_warn("core %u is at 0x%llx in %s, interrupts %s", arch_cpu(),
                  (unsigned long long)frame->rip, trap_from_user(frame) ? "ring 3" : "the kernel",
                  (frame->rflags & X86_FLAGS_IF) != 0 ? "on" : "off");
         return;
@@ -202,7 +214,7 @@ static void handle_exception(struct trap_frame *frame)
         handle_nmi(frame);
     else if (trap_from_user(frame) && exceptions[frame->vector].signal != 0)
         user_exception(frame, address);
-    else if (frame->vector != TRAP_PF || !fix_up(frame))
+    else if (frame->vector != TRAP_PF || !fix_up(frame, address))
         kernel_exception(frame, address);
 }
 

@@ -58,8 +58,12 @@ void int80_dispatch(struct trap_frame *frame);
 /* Load this core's IDT register. Context: boot cpu only, cpu being started. */
 void idt_load(void);
 
-/* Fill the one IDT. Context: boot cpu only. */
+/* Fill the one IDT; all entries use the current stack until idt_use_stacks(). Context: boot cpu
+ * only. */
 void idt_init(void);
+
+/* Give NMI, #DF and #MC their stacks. Context: boot cpu only, with a TSS loaded. */
+void idt_use_stacks(void);
 
 /* Interrupt stack table: entries of the TSS with stacks of their own (1-based, as the gate says).
  */

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""What all tests share: the marks, the order, and the machines that a test starts."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests")]
+sys.dont_write_bytecode = True
+
+from machine import Machine  # noqa: E402  (needs the path above)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "quick: one of the short pick, `make test T=quick`")
+    # pexpect's own
+    config.addinivalue_line("filterwarnings", "ignore:setDaemon:DeprecationWarning")
+
+
+def pytest_collection_modifyitems(items):
+    """Host tests first: they are quick, and what they find explains what comes after."""
+    items.sort(key=lambda item: item.path.name != "test_host.py")
+
+
+@pytest.fixture
+def machine(request):
+    """Starts machines, machine(config, limit=seconds, name=...); all are ended with the test."""
+    started = []
+
+    def start(config, limit=120, name=None):
+        name = name or request.node.name
+        started.append(Machine(config, name + (f"-{len(started)}" if started else ""), limit))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()

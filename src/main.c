@@ -156,6 +156,7 @@ __attribute__((noreturn)) static void run_selftests(void)
 __attribute__((noreturn)) static void run_init(void)
 {
     struct process_end end;
+    log_drain(); /* the boot's lines stand before the program's */
     if (process_run(params.init, params.init_args, params.init_arg_count, &end) != 0)
         panic("no init: %s could not be started", params.init);
     if (!ipi_wait_quiet(RINGS_WAIT_MS * NS_PER_MS))

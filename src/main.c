@@ -201,9 +201,9 @@ void kmain(const char *cmdline)
     arch_init_memory(); /* needs: the loader's memory map */
     /* can allocate */
 
-    arch_init_platform();     /* needs: mappings */
-    arch_init_clock(&params); /* needs: ACPI's tables */
-    start_interrupts();       /* needs: the number of cores and of interrupt lines */
+    arch_init_platform(&params); /* needs: mappings */
+    arch_init_clock(&params);    /* needs: ACPI's tables */
+    start_interrupts();          /* needs: the number of cores and of interrupt lines */
     /* can take interrupts */
 
     if (serial != 0)

@@ -67,10 +67,10 @@ void arch_init_cpu(void);
 void arch_init_memory(void);
 
 /* Read the firmware's tables; quiet the 8259s; find Local APIC, I/O APICs and cores. */
-void arch_init_platform(void);
+struct params;
+void arch_init_platform(const struct params *params);
 
 /* Learn the clock's rate and the timer's; `wanted` as clock= says. */
-struct params;
 void arch_init_clock(const struct params *params);
 
 /* ---- what the boot loader brought -------------------------------------------------------------
@@ -260,9 +260,9 @@ int arch_ipi_send_others(uint8_t vector);
 
 /*
  * For self-tests: from now on every send finds the command register busy (hold), or works again.
- * Context: thread.
+ * Returns: false where there is no such thing as a busy register (x2APIC). Context: thread.
  */
-void arch_ipi_hold(bool hold);
+bool arch_ipi_hold(bool hold);
 
 /* Send an NMI to a core. Returns: as arch_ipi_send. Context: any. */
 int arch_ipi_send_nmi(cpu_t cpu);

@@ -97,6 +97,7 @@ static bool read_apic(const char *value, struct params *out)
     static const char *const names[] = {
         [PARAM_APIC_AUTO] = "auto",
         [PARAM_APIC_XAPIC] = "xapic",
+        [PARAM_APIC_X2APIC] = "x2apic",
     };
     int found = find_word(value, names, (int)(sizeof(names) / sizeof(names[0])));
 

@@ -29,7 +29,7 @@ enum {
 enum param_apic {
     PARAM_APIC_AUTO,
     PARAM_APIC_XAPIC,
-    PARAM_APIC_X2APIC, /* apic=x2apic is a bad value until the kernel has that driver */
+    PARAM_APIC_X2APIC,
 };
 
 enum param_clock {

@@ -252,13 +252,16 @@ static void test_busy(void)
     cpu_t last = arch_cpu_count() - 1;
     if (!cpumask_test(&smp_online, last))
         last = 0;
+    if (!arch_ipi_hold(true)) {
+        selftest_skip("this Local APIC's command register is never busy");
+        return;
+    }
     clear_taken();
     (void)ipi_register_handler(VECTOR_A, "selftest", counting_handler);
-    arch_ipi_hold(true);
     expect_result("one, ICR held busy", ipi_send((int)last, VECTOR_A), -EIO);
     expect_result("all, ICR held busy", ipi_send(IPI_ALL, VECTOR_A), -EIO);
     expect_result("rings taken meanwhile", (long)taken_by_all(), 0);
-    arch_ipi_hold(false);
+    (void)arch_ipi_hold(false);
     expect_result("all, next try", ipi_send(IPI_ALL, VECTOR_A), online);
     expect_result("unregister", ipi_unregister(VECTOR_A), 0);
     expect_result("rings taken, those of the failed tries too", (long)taken_by_all(),

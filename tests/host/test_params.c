@@ -140,7 +140,7 @@ static void test_bad_values(void **state)
         "nosmp=",
         "apic",
         "apic=",
-        "apic=x2apic",
+        "apic=x3apic",
         "apic=XAPIC",
         "clock=",
         "clock=rtc",

@@ -110,9 +110,11 @@ void ap_entry(struct ap_slot *slot)
     /* the identity mapping is gone: from here on the slot is reached through the direct map */
     slot = arch_direct((paddr_t)slot);
     cpu_area_use(slot->cpu);
-    if (!cpu_control_init())
-        arch_halt_forever(); /* the boot core says that it did not come online */
-    lapic_init_cpu();
+    cpu_control_init();
+    if (lapic_init_cpu() != 0) {
+        log_err("apic: core %u cannot go to the Local APIC mode of the others", slot->cpu);
+        arch_halt_forever();
+    }
     page_cpu_init();
     uint32_t step = CPU_STEP_LONG_MODE;
     if (!atomic_compare_exchange_strong_explicit(&slot->step, &step, CPU_STEP_READY,

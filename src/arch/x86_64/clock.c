@@ -85,6 +85,11 @@ uint64_t arch_ticks_to_ns(uint64_t ticks)
     return (uint64_t)((unsigned __int128)ticks * ns_scale >> SCALE_SHIFT);
 }
 
+uint64_t clock_ns_to_ticks(uint64_t ns)
+{
+    return ns * tsc_hz / NS_PER_SECOND; /* TSC_HZ_MAX keeps a second's product within 64 bits */
+}
+
 uint64_t arch_clock_ns(void)
 {
     return arch_ticks_to_ns(arch_ticks() - boot_ticks);

@@ -17,3 +17,6 @@ void clock_set_boot_ticks(uint64_t ticks);
  * Context: boot cpu only, after acpi_init().
  */
 void clock_init(enum param_clock wanted);
+
+/* TSC ticks in `ns` nanoseconds, at most a second of them. Context: any. */
+uint64_t clock_ns_to_ticks(uint64_t ns);

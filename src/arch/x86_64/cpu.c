@@ -20,6 +20,7 @@ enum {
 
     CPUID_LEAF_FEATURES = 1,
     CPUID_1_ECX_X2APIC = 1 << 21,
+    CPUID_1_ECX_TSC_DEADLINE = 1 << 24,
     CPUID_1_EDX_MCE = 1 << 7,
     CPUID_1_EDX_PGE = 1 << 13,
     CPUID_LEAF_STRUCTURED = 7,
@@ -101,6 +102,7 @@ static void features_of_this_core(struct cpu_features *f)
     struct cpuid basic = cpuid(CPUID_LEAF_FEATURES, 0);
     f->mce = (basic.edx & CPUID_1_EDX_MCE) != 0;
     f->pge = (basic.edx & CPUID_1_EDX_PGE) != 0;
+    f->tsc_deadline = (basic.ecx & CPUID_1_ECX_TSC_DEADLINE) != 0;
     f->x2apic = (basic.ecx & CPUID_1_ECX_X2APIC) != 0;
     if (cpuid_max(0) >= CPUID_LEAF_STRUCTURED) {
         struct cpuid structured = cpuid(CPUID_LEAF_STRUCTURED, 0);
@@ -121,6 +123,11 @@ static void features_of_this_core(struct cpu_features *f)
                            : PHYSICAL_BITS_DEFAULT;
     if (ext_max >= CPUID_EXT_POWER)
         f->invariant_tsc = (cpuid(CPUID_EXT_POWER, 0).edx & CPUID_POWER_EDX_INVARIANT_TSC) != 0;
+}
+
+bool cpu_has_x2apic(void)
+{
+    return (cpuid(CPUID_LEAF_FEATURES, 0).ecx & CPUID_1_ECX_X2APIC) != 0;
 }
 
 void cpu_features_init(void)

@@ -73,6 +73,7 @@ enum {
     MSR_APIC_BASE = 0x1b,
     MSR_SYSENTER_CS = 0x174,
     MSR_PAT = 0x277,
+    MSR_TSC_DEADLINE = 0x6e0,
 };
 #define MSR_EFER 0xc0000080u
 #define EFER_LME (UINT64_C(1) << 8)
@@ -102,11 +103,14 @@ enum {
 /* ---- what this machine's cores can do -------------------------------------------------------- */
 
 struct cpu_features {
-    bool nx, mce, pge, smep, smap, umip, pages_1g, x2apic, invariant_tsc;
+    bool nx, mce, pge, smep, smap, umip, pages_1g, x2apic, invariant_tsc, tsc_deadline;
     uint8_t physical_bits; /* width of a physical address */
     char brand[49];
 };
 extern struct cpu_features cpu_features; /* I: the boot core's; the others get the same bits set */
+
+/* Does this very core have x2APIC mode? Context: any. */
+bool cpu_has_x2apic(void);
 
 /* Fill cpu_features. Context: boot cpu only. */
 void cpu_features_init(void);

@@ -51,6 +51,17 @@ static void add_others(void)
                  cpus_listed - cpu_count);
 }
 
+uint32_t cpus_highest_listed_id(void)
+{
+    uint32_t highest = 0;
+    for (size_t i = 0; i < acpi.madt.cpu_count; i++) {
+        const struct madt_cpu *cpu = &acpi.madt.cpus[i];
+        if (state_of(cpu) == MADT_CPU_START && cpu->apic_id > highest)
+            highest = cpu->apic_id;
+    }
+    return highest;
+}
+
 void cpus_init(void)
 {
     cpus[0].apic_id = lapic_id();

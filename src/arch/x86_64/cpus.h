@@ -12,6 +12,10 @@
 /* Fill the table from the MADT. Context: boot cpu only, after lapic_init(). */
 void cpus_init(void);
 
+/* The highest APIC id of an enabled core, by the MADT alone; 0 without one. Context: boot cpu only,
+ * after acpi_init(). */
+uint32_t cpus_highest_listed_id(void);
+
 /* Context: any, for both. */
 uint32_t cpus_apic_id(cpu_t cpu);
 uint32_t cpus_uid(cpu_t cpu);

@@ -39,13 +39,13 @@ void arch_init_memory(void)
     page_cpu_init();  /* needs: this core's own data */
 }
 
-void arch_init_platform(void)
+void arch_init_platform(const struct params *params)
 {
     acpi_init();
     pic_disable();
-    lapic_init();
+    lapic_init(params->apic);
     cpus_init();
-    lapic_init_cpu();
+    (void)lapic_init_cpu(); /* the boot core is in the mode already */
     ioapic_init();
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The xAPIC body: registers in one uncached page, an ICR of two halves whose busy bit is waited
- * for, with a bound, before and after each message.
+ * The Local APIC's common part: everything but how a register is reached and a message sent, which
+ * xapic.c and x2apic.c do.
  *
- * Interrupts are off between the ICR's destination half and its command half: a handler that sent
- * something in between would leave its own destination there.
+ * All cores are in one mode. The boot core decides it from what the firmware left (apic_mode.c),
+ * and each core brings itself to it before it touches another register of its Local APIC.
  */
 #include "arch/x86_64/lapic.h"
 
@@ -12,167 +12,90 @@
 
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/apic_encode.h"
+#include "arch/x86_64/apic_mode.h"
+#include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cpus.h"
-#include "arch/x86_64/paging.h"
+#include "arch/x86_64/lapic_internal.h"
 #include "arch/x86_64/vectors.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/panic.h"
-
-/* clang-format off: fields stand under their register */
-/* Byte offsets of the registers (Intel SDM vol 3A, "Local APIC Register Address Map"). */
-enum lapic_register {
-    LAPIC_ID = 0x20,
-    LAPIC_ID_SHIFT = 24,
-    LAPIC_VERSION = 0x30,
-    LAPIC_VERSION_MAX_LVT_SHIFT = 16,
-    LAPIC_TPR = 0x80,
-    LAPIC_EOI = 0xb0,
-    LAPIC_SVR = 0xf0,
-    LAPIC_SVR_ENABLE = 1 << 8,
-    LAPIC_ISR = 0x100, /* 8 registers of 32 vectors, 0x10 apart */
-    LAPIC_ESR = 0x280,
-    LAPIC_ICR_LOW = 0x300,
-    LAPIC_ICR_HIGH = 0x310,
-    LAPIC_LVT_TIMER = 0x320, /* one-shot is mode 0 */
-    LAPIC_LVT_THERMAL = 0x330,
-    LAPIC_LVT_PERFORMANCE = 0x340,
-    LAPIC_LVT_LINT0 = 0x350, /* LINT1 follows, 0x10 on */
-    LAPIC_LVT_ACTIVE_LOW = 1 << 13,
-    LAPIC_LVT_MASKED = 1 << 16,
-    LAPIC_LVT_ERROR = 0x370,
-    LAPIC_TIMER_INITIAL = 0x380,
-    LAPIC_TIMER_CURRENT = 0x390,
-    LAPIC_TIMER_DIVIDE = 0x3e0,
-    LAPIC_TIMER_DIVIDE_BY_1 = 0xb,
-};
-/* clang-format on */
 
 enum {
     CPUID_LEAF_FEATURES = 1,
     CPUID_1_EDX_APIC = 1 << 9,
     APIC_BASE_ENABLE = 1 << 11,
     APIC_BASE_X2APIC = 1 << 10,
-    XAPIC_ID_MAX = 254, /* 255 is the broadcast */
     LVT_INDEX_PERFORMANCE = 4,
     LVT_INDEX_THERMAL = 5,
     MPS_POLARITY = 3,
     MPS_ACTIVE_LOW = 3,
-    ICR_WAIT_US = 10000,
     ERRORS_LOGGED_MAX = 10, /* a core; a line that errs does so often */
     CALIBRATE_NS = 10000000,
 };
 #define APIC_BASE_ADDRESS UINT64_C(0x000ffffffffff000)
 #define NS_PER_SECOND UINT64_C(1000000000)
 
-struct lapic_ops {
-    const char *name;
-    uint32_t id_max;
-    uint32_t (*read)(enum lapic_register reg);
-    void (*write)(enum lapic_register reg, uint32_t value);
-    int (*send)(uint32_t apic_id, uint32_t command); /* as arch_ipi_send() */
-};
-
-static const struct lapic_ops *lapic; /* I: chosen by lapic_init() */
-static volatile uint32_t *xapic;      /* I: the register page */
+static const struct lapic_ops *lapic; /* I: the body in use, chosen by lapic_init() */
+static enum apic_mode mode;           /* I */
 static uint64_t timer_hz;             /* I: lapic_timer_calibrate() */
 static DEFINE_PERCPU(uint32_t, errors_seen);
 
-/* ---- the xAPIC body -------------------------------------------------------------------------- */
-
-static uint32_t xapic_read(enum lapic_register reg)
+bool arch_ipi_hold(bool hold)
 {
-    return xapic[reg / sizeof(uint32_t)];
-}
-
-static void xapic_write(enum lapic_register reg, uint32_t value)
-{
-    xapic[reg / sizeof(uint32_t)] = value;
-}
-
-/* Wait until the ICR has sent what it holds. Returns 0, or -EIO after ICR_WAIT_US. */
-static inline int icr_wait(uint32_t (*read)(enum lapic_register))
-{
-    if ((read(LAPIC_ICR_LOW) & ICR_BUSY) == 0)
-        return 0;
-    uint64_t start = arch_clock_ns();
-    while (arch_clock_ns() - start < ICR_WAIT_US * UINT64_C(1000)) {
-        arch_relax();
-        if ((read(LAPIC_ICR_LOW) & ICR_BUSY) == 0)
-            return 0;
-    }
-    return -EIO;
-}
-
-static inline int icr_send(uint32_t (*read)(enum lapic_register), uint32_t apic_id,
-                           uint32_t command)
-{
-    uint64_t flags = arch_irq_save();
-    int error = icr_wait(read);
-    if (error == 0) {
-        if (command >> ICR_SHORTHAND_SHIFT == APIC_TO_DESTINATION)
-            xapic_write(LAPIC_ICR_HIGH, apic_id << ICR_DESTINATION_SHIFT);
-        xapic_write(LAPIC_ICR_LOW, command); /* this write sends */
-        error = icr_wait(read);
-    }
-    arch_irq_restore(flags);
-    return error;
-}
-
-static int xapic_send(uint32_t apic_id, uint32_t command)
-{
-    return icr_send(xapic_read, apic_id, command);
-}
-
-static const struct lapic_ops xapic_ops = {
-    .name = "xAPIC",
-    .id_max = XAPIC_ID_MAX,
-    .read = xapic_read,
-    .write = xapic_write,
-    .send = xapic_send,
-};
-
-/* The same hardware with an ICR that never becomes idle, for self-tests: arch_ipi_hold(). */
-static uint32_t held_read(enum lapic_register reg)
-{
-    return xapic_read(reg) | (reg == LAPIC_ICR_LOW ? (uint32_t)ICR_BUSY : 0);
-}
-
-static int held_send(uint32_t apic_id, uint32_t command)
-{
-    return icr_send(held_read, apic_id, command);
-}
-
-static const struct lapic_ops held_ops = {
-    .name = "xAPIC, held busy",
-    .id_max = XAPIC_ID_MAX,
-    .read = held_read,
-    .write = xapic_write,
-    .send = held_send,
-};
-
-void arch_ipi_hold(bool hold)
-{
-    lapic = hold ? &held_ops : &xapic_ops;
+    if (mode == APIC_MODE_X2APIC)
+        return false; /* there is no busy bit to hold */
+    lapic = hold ? &xapic_held_ops : &xapic_ops;
+    return true;
 }
 
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
-void lapic_init(void)
+/*
+ * Bring this core to the machine's mode, from xAPIC or from "disabled". The way back from x2APIC is
+ * not taken: a firmware may have locked it (LEGACY_XAPIC_DISABLED), and where it leads through
+ * "disabled" some implementations stay there until a reset.
+ * Returns: 0, or -EIO if this core cannot go there.
+ */
+static int enter_mode(void)
+{
+    uint64_t base = rdmsr(MSR_APIC_BASE);
+    bool in_x2apic = (base & APIC_BASE_X2APIC) != 0;
+    if (mode == APIC_MODE_XAPIC && in_x2apic)
+        return -EIO;
+    if (mode == APIC_MODE_X2APIC && !cpu_has_x2apic())
+        return -EIO;
+    if ((base & APIC_BASE_ENABLE) == 0)
+        wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
+    if (mode == APIC_MODE_X2APIC && !in_x2apic)
+        wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+    return 0;
+}
+
+void lapic_init(enum param_apic wanted)
 {
     if ((cpuid(CPUID_LEAF_FEATURES, 0).edx & CPUID_1_EDX_APIC) == 0)
         panic("this CPU has no Local APIC: there is nothing to ring with");
     uint64_t base = rdmsr(MSR_APIC_BASE);
-    if ((base & APIC_BASE_X2APIC) != 0)
-        panic("the firmware left the Local APIC in x2APIC mode; this kernel drives the xAPIC only");
-    wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
-    xapic = map_physical(base & APIC_BASE_ADDRESS, PAGE_SIZE, PROT_W | PROT_DEVICE);
-    if (xapic == NULL)
-        panic("no memory to map the Local APIC");
-    lapic = &xapic_ops;
-    log_info("apic: %s at %#llx, boot core has id %u", lapic->name,
-             (unsigned long long)(base & APIC_BASE_ADDRESS), lapic_id());
+    struct apic_situation situation = {
+        .cpu_has_x2apic = cpu_has_x2apic(),
+        .firmware_x2apic = (base & APIC_BASE_X2APIC) != 0,
+        .highest_id = cpus_highest_listed_id(),
+        .wanted = wanted,
+    };
+    struct apic_decision decision = apic_mode_decide(&situation);
+    mode = decision.mode;
+    lapic = mode == APIC_MODE_X2APIC ? &x2apic_ops : &xapic_ops;
+    if (enter_mode() != 0 || (mode == APIC_MODE_XAPIC && xapic_map(base & APIC_BASE_ADDRESS) != 0))
+        panic("the Local APIC cannot be reached in %s mode", lapic->name);
+    log_info("apic: %s (%s), boot core has id %u", lapic->name, decision.why, lapic_id());
+}
+
+/* The timer's entry of the local vector table: one-shot, or by deadline where the CPU can. */
+static uint32_t timer_entry(void)
+{
+    return VECTOR_TIMER | (cpu_features.tsc_deadline ? LAPIC_LVT_TSC_DEADLINE : 0);
 }
 
 /* Which of the two LINT pins brings this core's NMI: by the MADT, else LINT1. */
@@ -194,11 +117,10 @@ static void set_lint_pins(void)
     }
 }
 
-void lapic_init_cpu(void)
+int lapic_init_cpu(void)
 {
-    uint64_t base = rdmsr(MSR_APIC_BASE);
-    if ((base & APIC_BASE_ENABLE) == 0)
-        wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
+    if (enter_mode() != 0)
+        return -EIO;
     lapic->write(LAPIC_SVR, LAPIC_SVR_ENABLE | VECTOR_SPURIOUS);
     /* what the firmware left in service would hold back all of lower priority; an EOI ends the
      * highest, so one for each suffices */
@@ -215,15 +137,16 @@ void lapic_init_cpu(void)
     set_lint_pins();
     lapic->write(LAPIC_TIMER_INITIAL, 0);
     lapic->write(LAPIC_TIMER_DIVIDE, LAPIC_TIMER_DIVIDE_BY_1);
-    lapic->write(LAPIC_LVT_TIMER, VECTOR_TIMER);
+    lapic->write(LAPIC_LVT_TIMER, timer_entry());
     lapic->write(LAPIC_ESR, 0); /* latch and drop what the firmware left */
     lapic->write(LAPIC_ESR, 0);
     lapic->write(LAPIC_LVT_ERROR, VECTOR_LAPIC_ERROR);
+    return 0;
 }
 
 uint32_t lapic_id(void)
 {
-    return lapic->read(LAPIC_ID) >> LAPIC_ID_SHIFT;
+    return lapic->id();
 }
 
 uint32_t lapic_id_max(void)
@@ -288,6 +211,10 @@ int lapic_send_startup(uint32_t apic_id, uint8_t page)
 
 void lapic_timer_calibrate(void)
 {
+    if (cpu_features.tsc_deadline) {
+        log_info("clock: Local APIC timer by TSC deadline");
+        return;
+    }
     lapic->write(LAPIC_LVT_TIMER, LAPIC_LVT_MASKED | VECTOR_TIMER);
     uint64_t flags = arch_irq_save();
     lapic->write(LAPIC_TIMER_INITIAL, UINT32_MAX);
@@ -300,17 +227,28 @@ void lapic_timer_calibrate(void)
     lapic->write(LAPIC_TIMER_INITIAL, 0);
     arch_irq_restore(flags);
     timer_hz = (uint64_t)(first - last) * NS_PER_SECOND / span;
-    lapic->write(LAPIC_LVT_TIMER, VECTOR_TIMER);
+    lapic->write(LAPIC_LVT_TIMER, timer_entry());
     if (timer_hz == 0)
         log_err("clock: the Local APIC's timer does not count: lost rings are not found again");
     else
         log_info("clock: Local APIC timer at %llu kHz", (unsigned long long)timer_hz / 1000);
 }
 
+/* Intel SDM vol 3A, "TSC-Deadline Mode": the entry's store must be done before the MSR's. */
+static void arm_deadline(uint64_t ns)
+{
+    __asm__ volatile("mfence" : : : "memory");
+    wrmsr(MSR_TSC_DEADLINE, arch_ticks() + clock_ns_to_ticks(ns));
+}
+
 void arch_timer_arm(uint64_t ns)
 {
     /* a second is enough for every user of it, and keeps the product within 64 bits */
     uint64_t bounded = ns < NS_PER_SECOND ? ns : NS_PER_SECOND;
+    if (cpu_features.tsc_deadline) {
+        arm_deadline(bounded);
+        return;
+    }
     uint64_t count = bounded * timer_hz / NS_PER_SECOND;
     if (timer_hz == 0)
         return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The Local APIC: one interface, of which the xAPIC is one body.
+ * The Local APIC: one interface with two bodies, xAPIC and x2APIC.
  *
  * Source: Intel SDM vol 3A, "Advanced Programmable Interrupt Controller (APIC)" (chapter 10 of
  * older editions, 11 of newer ones).
@@ -11,16 +11,20 @@
 #include <stdint.h>
 
 #include "arch/arch.h"
+#include "lib/params.h"
 
 /*
- * Find the Local APIC's mode and reach its registers. Panics, in words, where it is in a mode that
- * this kernel does not drive. Context: boot cpu only.
+ * Decide the mode of all Local APICs (apic= `wanted`), bring the boot core's to it and reach its
+ * registers. Context: boot cpu only, after acpi_init().
  */
-void lapic_init(void);
+void lapic_init(enum param_apic wanted);
 
-/* Put this core's Local APIC into the kernel's state: enabled, LINT0 masked, LINT1 as NMI, error
- * and spurious vectors, timer stopped. Context: boot cpu only, cpu being started. */
-void lapic_init_cpu(void);
+/*
+ * Put this core's Local APIC into the kernel's state: the machine's mode, enabled, LINT0 masked,
+ * LINT1 as NMI, error and spurious vectors, timer stopped.
+ * Returns: 0, or -EIO: this core cannot go to that mode. Context: boot cpu only, cpu being started.
+ */
+int lapic_init_cpu(void);
 
 /* This core's APIC id. Context: any. */
 uint32_t lapic_id(void);

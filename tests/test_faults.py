@@ -51,9 +51,9 @@ CASES = {
     "breakpoint_long": Fault(TRAP, "#BP"),
     "single_step": Fault(TRAP, "#DB"),
     "single_step_over_gate": Fault(TRAP, "#DB"),
+    "single_step_over_syscall": Fault(TRAP, "#DB"),
     "undefined": Fault(ILL, "#UD"),
     "invalid_in_64_bit": Fault(ILL, "#UD"),
-    "syscall_instruction": Fault(ILL, "#UD"),
     "sysenter_instruction": Fault(ILL, "#UD"),  # an AMD CPU's answer; Intel's is #GP
     **{name: general() for name in (
         "halt", "disable_interrupts", "enable_interrupts", "port_in", "port_out", "port_string",

@@ -351,5 +351,8 @@ __attribute__((noreturn)) void proc_user_fault(const struct user_fault *fault);
 /* syscall: int 0x80 with the number in rax and six arguments. Context: thread, interrupts on. */
 long syscall_int80(uint64_t number, const uint64_t args[6]);
 
+/* syscall: the syscall instruction, Linux's number and six arguments. Context: as there. */
+long syscall_linux(uint64_t number, const uint64_t args[6]);
+
 /* syscall: work owed before ring 3 goes on. Context: thread, interrupts on. */
 void user_return_work(void);

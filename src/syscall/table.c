@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The int 0x80 gate's dispatch: number -> function, through the table that tools/gen-syscalls makes
- * from syscalls.tbl.
+ * The dispatch of both gates: number -> function, through the tables that tools/gen-syscalls makes
+ * from syscalls.tbl. A call that stands in both is one function.
  *
  * All 64 bits of the number are compared. Behind the comparison the index is clamped without a
  * branch, so that a CPU which guesses the comparison wrong still reads inside the table.
@@ -21,12 +21,23 @@ static inline uint64_t clamp_index(uint64_t index, uint64_t size)
     return index & mask;
 }
 
+static long dispatch(const struct syscall_entry *table, uint64_t size, uint64_t number,
+                     const uint64_t args[6])
+{
+    if (number >= size)
+        return -ENOSYS;
+    const struct syscall_entry *entry = &table[clamp_index(number, size)];
+    return entry->call == NULL ? -ENOSYS : entry->call(args);
+}
+
 long syscall_int80(uint64_t number, const uint64_t args[6])
 {
-    if (number >= SYSCALL_TABLE_SIZE)
-        return -ENOSYS;
-    const struct syscall_entry *entry = &syscall_table[clamp_index(number, SYSCALL_TABLE_SIZE)];
-    return entry->call == NULL ? -ENOSYS : entry->call(args);
+    return dispatch(syscall_table, SYSCALL_TABLE_SIZE, number, args);
+}
+
+long syscall_linux(uint64_t number, const uint64_t args[6])
+{
+    return dispatch(linux_table, LINUX_TABLE_SIZE, number, args);
 }
 
 void user_return_work(void)

@@ -14,6 +14,7 @@ KERNEL_ADDRESS  equ 0xffffffff80200000
 NON_CANONICAL   equ 0x8000000000000000
 KERNEL_CODE     equ 0x08                ; any selector of ring 0 will do
 BAD_SELECTOR    equ 0xfff8              ; beyond the GDT
+LINUX_GETPID equ 39
 FLAG_TF         equ 1 << 8
 FLAG_AC         equ 1 << 18
 MSR_EFER        equ 0xc0000080
@@ -141,6 +142,16 @@ CASE single_step_over_gate
 .at:
     ret
 
+CASE single_step_over_syscall
+    mov eax, LINUX_GETPID
+    pushfq
+    or qword [rsp], FLAG_TF
+    popfq
+    syscall
+    nop
+.at:
+    ret
+
 ; ---- instructions that are not the program's -----------------------------------------------------
 
 CASE undefined
@@ -150,12 +161,6 @@ CASE undefined
 CASE invalid_in_64_bit
 .at:
     db 0x06                             ; push es
-    ret
-
-CASE syscall_instruction
-    mov eax, 39
-.at:
-    syscall
     ret
 
 CASE sysenter_instruction

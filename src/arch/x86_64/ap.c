@@ -16,7 +16,6 @@
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/trap.h"
 #include "lib/errno.h"
-#include "lib/log.h"
 #include "lib/text.h"
 #include "mm/page.h"
 
@@ -110,11 +109,8 @@ void ap_entry(struct ap_slot *slot)
     /* the identity mapping is gone: from here on the slot is reached through the direct map */
     slot = arch_direct((paddr_t)slot);
     cpu_area_use(slot->cpu);
-    cpu_control_init();
-    if (lapic_init_cpu() != 0) {
-        log_err("apic: core %u cannot go to the Local APIC mode of the others", slot->cpu);
-        arch_halt_forever();
-    }
+    if (!cpu_control_init() || lapic_init_cpu() != 0)
+        arch_halt_forever(); /* the boot core says that it did not come online */
     page_cpu_init();
     uint32_t step = CPU_STEP_LONG_MODE;
     if (!atomic_compare_exchange_strong_explicit(&slot->step, &step, CPU_STEP_READY,

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "arch/x86_64/ap_boot.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/entry.h"
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/smap.h"
@@ -24,6 +25,10 @@ void asm_offsets(void)
     DEFINE(IMAGE_LINK_BASE, IMAGE_LINK_BASE);
     DEFINE(SMAP_CLAC, SMAP_CLAC);
     DEFINE(TRAP_STUB_SIZE, TRAP_STUB_SIZE);
+    DEFINE(TRAP_SYSCALL, TRAP_SYSCALL);
+    DEFINE(TSS_RSP0, offsetof(struct tss, rsp));
+    DEFINE(SEL_USER_CODE, SEL_USER_CODE);
+    DEFINE(SEL_USER_DATA, SEL_USER_DATA);
 
     DEFINE(AP_SLOT_SIZE, sizeof(struct ap_slot));
     DEFINE(AP_SLOT_APIC_ID, offsetof(struct ap_slot, apic_id));

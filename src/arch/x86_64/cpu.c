@@ -21,6 +21,7 @@ enum {
     CPUID_LEAF_FEATURES = 1,
     CPUID_1_ECX_X2APIC = 1 << 21,
     CPUID_1_ECX_TSC_DEADLINE = 1 << 24,
+    CPUID_1_ECX_XSAVE = 1 << 26,
     CPUID_1_EDX_MCE = 1 << 7,
     CPUID_1_EDX_PGE = 1 << 13,
     CPUID_LEAF_STRUCTURED = 7,
@@ -43,18 +44,6 @@ enum {
 
 struct cpu_features cpu_features;
 
-/* Intel SDM vol 3A, "64-Bit TSS". */
-struct tss {
-    uint32_t reserved0;
-    uint64_t rsp[3];
-    uint64_t reserved1;
-    uint64_t ist[7];
-    uint64_t reserved2;
-    uint16_t reserved3;
-    uint16_t io_map_base;
-} __attribute__((packed));
-_Static_assert(sizeof(struct tss) == 104, "the CPU's format");
-
 enum { GDT_ENTRIES = 8 };
 
 /* Segment descriptors: type and rights as in Intel SDM vol 3A, "Segment Descriptors". */
@@ -71,7 +60,8 @@ DEFINE_PERCPU(cpu_t, percpu_cpu);
 DEFINE_PERCPU(uintptr_t, percpu_offset);
 uintptr_t percpu_offsets[MAX_CPUS];
 
-static DEFINE_PERCPU(struct tss, tss);
+DEFINE_PERCPU(struct tss, cpu_tss);
+DEFINE_PERCPU(uint64_t, syscall_user_rsp); /* stubs.asm keeps it for some instructions */
 static DEFINE_PERCPU(uint64_t, gdt[GDT_ENTRIES]);
 
 void arch_halt_forever(void)
@@ -102,6 +92,7 @@ static void features_of_this_core(struct cpu_features *f)
     struct cpuid basic = cpuid(CPUID_LEAF_FEATURES, 0);
     f->mce = (basic.edx & CPUID_1_EDX_MCE) != 0;
     f->pge = (basic.edx & CPUID_1_EDX_PGE) != 0;
+    f->xsave = (basic.ecx & CPUID_1_ECX_XSAVE) != 0;
     f->tsc_deadline = (basic.ecx & CPUID_1_ECX_TSC_DEADLINE) != 0;
     f->x2apic = (basic.ecx & CPUID_1_ECX_X2APIC) != 0;
     if (cpuid_max(0) >= CPUID_LEAF_STRUCTURED) {
@@ -147,6 +138,7 @@ static uint64_t cr4_of(const struct cpu_features *f)
     cr4 |= f->smep ? CR4_SMEP : 0;
     cr4 |= f->smap ? CR4_SMAP : 0;
     cr4 |= f->umip ? CR4_UMIP : 0;
+    cr4 |= f->xsave ? CR4_OSXSAVE : 0;
     return cr4;
 }
 
@@ -157,12 +149,13 @@ bool cpu_control_init(void)
     features_of_this_core(&mine);
     if ((cr4_of(f) & ~cr4_of(&mine)) != 0 || (f->nx && !mine.nx))
         return false;
-    wrmsr(MSR_EFER, EFER_LME | EFER_LMA | (f->nx ? EFER_NXE : 0));
+    wrmsr(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | (f->nx ? EFER_NXE : 0));
     wrmsr(MSR_SYSENTER_CS, 0); /* no way in by sysenter */
     wrmsr(MSR_PAT, PAT_POWER_UP);
     write_cr0((read_cr0() & ~(CR0_EM | CR0_TS | CR0_CD | CR0_NW)) | CR0_WP | CR0_AM | CR0_MP |
               CR0_NE);
     write_cr4(cr4_of(f));
+    fpu_init_cpu();
     fpu_reset();
     return true;
 }
@@ -198,7 +191,7 @@ int cpu_area_alloc(cpu_t cpu)
     percpu_offsets[cpu] = offset;
     *percpu_of(cpu, percpu_cpu) = cpu;
     *percpu_of(cpu, percpu_offset) = offset;
-    struct tss *core_tss = percpu_of(cpu, tss);
+    struct tss *core_tss = percpu_of(cpu, cpu_tss);
     core_tss->io_map_base = sizeof(struct tss); /* none: every port is closed to ring 3 */
     for (int i = 0; i < IST_COUNT; i++) {
         /* what was allocated before a failure stays with the core, which is left behind */
@@ -244,9 +237,10 @@ void cpu_area_use(cpu_t cpu)
     wrmsr(MSR_KERNEL_GS_BASE, 0);
     __asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
     idt_load();
+    syscall_gate_init();
 }
 
 void *cpu_kernel_stack_slot(void)
 {
-    return (char *)this_cpu_ptr(tss) + offsetof(struct tss, rsp);
+    return (char *)this_cpu_ptr(cpu_tss) + offsetof(struct tss, rsp);
 }

@@ -76,6 +76,10 @@ enum {
     MSR_TSC_DEADLINE = 0x6e0,
 };
 #define MSR_EFER 0xc0000080u
+#define MSR_STAR 0xc0000081u
+#define MSR_LSTAR 0xc0000082u
+#define MSR_FMASK 0xc0000084u
+#define EFER_SCE (UINT64_C(1) << 0)
 #define EFER_LME (UINT64_C(1) << 8)
 #define EFER_LMA (UINT64_C(1) << 10)
 #define EFER_NXE (UINT64_C(1) << 11)
@@ -97,13 +101,14 @@ enum {
 #define CR4_OSFXSR (UINT64_C(1) << 9)
 #define CR4_OSXMMEXCPT (UINT64_C(1) << 10)
 #define CR4_UMIP (UINT64_C(1) << 11)
+#define CR4_OSXSAVE (UINT64_C(1) << 18)
 #define CR4_SMEP (UINT64_C(1) << 20)
 #define CR4_SMAP (UINT64_C(1) << 21)
 
 /* ---- what this machine's cores can do -------------------------------------------------------- */
 
 struct cpu_features {
-    bool nx, mce, pge, smep, smap, umip, pages_1g, x2apic, invariant_tsc, tsc_deadline;
+    bool nx, mce, pge, smep, smap, umip, pages_1g, x2apic, invariant_tsc, tsc_deadline, xsave;
     uint8_t physical_bits; /* width of a physical address */
     char brand[49];
 };
@@ -122,6 +127,20 @@ void cpu_features_init(void);
  * Context: boot cpu only (after smap_patch), cpu being started.
  */
 bool cpu_control_init(void);
+
+/* Intel SDM vol 3A, "64-Bit TSS". */
+struct tss {
+    uint32_t reserved0;
+    uint64_t rsp[3];
+    uint64_t reserved1;
+    uint64_t ist[7];
+    uint64_t reserved2;
+    uint16_t reserved3;
+    uint16_t io_map_base;
+} __attribute__((packed));
+_Static_assert(sizeof(struct tss) == 104, "the CPU's format");
+
+DECLARE_PERCPU(struct tss, cpu_tss);
 
 /* ---- segments and the percpu area ------------------------------------------------------------ */
 

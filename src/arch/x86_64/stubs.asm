@@ -6,9 +6,10 @@
 ;
 ;     void trap_dispatch(struct trap_frame *frame)
 ;
-; Entries of their own have int 0x80, which enables interrupts and calls
+; Entries of their own have int 0x80 and the syscall instruction, which enable interrupts and call
 ;
 ;     void int80_dispatch(struct trap_frame *frame)
+;     void linux_dispatch(struct trap_frame *frame)
 ;
 ; and NMI, #DF and #MC, which may strike between a ring change and its swapgs: they look at the GS
 ; base itself instead of at CS (a kernel's is negative). Interrupts are off on entry to all of them
@@ -17,7 +18,8 @@
 
 %include "asm_offsets.inc"
 
-extern trap_dispatch, int80_dispatch
+extern trap_dispatch, int80_dispatch, linux_dispatch
+extern cpu_tss, syscall_user_rsp
 
 MSR_GS_BASE equ 0xc0000101
 
@@ -132,6 +134,34 @@ int80_entry:
     swapgs
     iretq
 
+; ---- syscall ---------------------------------------------------------------------------------------
+
+; The CPU has put rip into rcx and the flags into r11, cleared what MSR_FMASK names (IF among it),
+; and changed nothing else: the stack is still the program's. Between here and the stack switch an
+; NMI, #DF or #MC finds its own stack and looks at the GS base; nothing else can come. The way back
+; is iretq, which restores the whole frame and does not care how far rip may point.
+align 16
+global syscall_entry
+syscall_entry:
+    swapgs
+    mov [gs:rel syscall_user_rsp], rsp
+    mov rsp, [gs:rel cpu_tss + TSS_RSP0]
+    push qword SEL_USER_DATA
+    push qword [gs:rel syscall_user_rsp]
+    push r11
+    push qword SEL_USER_CODE
+    push rcx
+    push qword 0
+    push qword TRAP_SYSCALL
+    PUSH_REGISTERS
+    xor ebp, ebp                        ; a kernel backtrace ends here
+    mov rdi, rsp
+    sti
+    call linux_dispatch                 ; returns with interrupts off
+    POP_REGISTERS
+    swapgs
+    iretq
+
 ; void user_enter(const struct trap_frame *frame, uint64_t *kernel_rsp, void *tss_rsp0)
 ; Keep the callee-saved registers on this stack and its pointer in *kernel_rsp and *tss_rsp0 (where
 ; entries from ring 3 then begin: below all that the callers keep, *frame included), and go to
@@ -145,6 +175,7 @@ user_enter:
     push r13
     push r14
     push r15
+    sub rsp, 8                          ; 16-byte alignment for what syscall_entry pushes
     mov [rsi], rsp
     mov [rdx], rsp
     mov rsp, rdi                        ; the frame is popped where it lies
@@ -158,6 +189,7 @@ align 16
 global user_leave
 user_leave:
     mov rsp, rdi
+    add rsp, 8
     pop r15
     pop r14
     pop r13

@@ -31,6 +31,7 @@ enum {
     TRAP_GP = 13,
     TRAP_PF = 14,
     TRAP_MC = 18,
+    TRAP_SYSCALL = 256, /* no vector: the syscall instruction */
 };
 
 struct trap_frame {
@@ -54,6 +55,12 @@ void trap_dispatch(struct trap_frame *frame);
 
 /* Called by stubs.asm for int 0x80 with interrupts on; returns with interrupts off. */
 void int80_dispatch(struct trap_frame *frame);
+
+/* Called by stubs.asm for the syscall instruction, as int80_dispatch(). */
+void linux_dispatch(struct trap_frame *frame);
+
+/* Open the syscall gate on this core. Context: boot cpu only, cpu being started. */
+void syscall_gate_init(void);
 
 /* Load this core's IDT register. Context: boot cpu only, cpu being started. */
 void idt_load(void);

@@ -13,9 +13,12 @@ V        =
 
 PYTHON = /usr/bin/python3
 NASM   = nasm
-LD     = ld
+# A prefix such as x86_64-linux-gnu- for compiler, linker and strip.
+CROSS_COMPILE =
+LD    = $(CROSS_COMPILE)ld
+STRIP = $(CROSS_COMPILE)strip
 ifeq ($(origin CC),default)
-CC = gcc
+CC = $(CROSS_COMPILE)gcc
 endif
 
 # One fixed date in every archive, so that the same sources give the same bytes.
@@ -25,7 +28,7 @@ B := build
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $1")
 
-export SMP MEM CPU MACHINE FIRMWARE CMDLINE QEMU V SOURCE_DATE_EPOCH
+export STRIP SMP MEM CPU MACHINE FIRMWARE CMDLINE QEMU V SOURCE_DATE_EPOCH
 export PYTHONDONTWRITEBYTECODE = 1
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
@@ -44,7 +47,7 @@ COMMON   := -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-pie -fno-common -fno-
 CFLAGS := $(COMMON) -mcmodel=kernel -mgeneral-regs-only -mno-red-zone -fno-omit-frame-pointer \
 	-fstack-protector-strong -mstack-protector-guard=global -Isrc -I$(B)/gen
 ASFLAGS := -f elf64 -g -F dwarf -w+all -Werror -Isrc/ -I$(B)/gen/
-LDFLAGS := -nostdlib -static -no-pie -Wl,-T,linker.ld -Wl,--gc-sections \
+LDFLAGS := -nostdlib -static -Wl,-T,linker.ld -Wl,--gc-sections \
 	-Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings
 
 USER_CFLAGS  := $(COMMON) -fno-stack-protector -Iuser -I$(B)/gen

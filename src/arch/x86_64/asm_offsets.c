@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Constants that the assembler needs from C, typed once. Compiled to assembly text only; the build
- * turns every `->NAME value` into a NASM definition (build/gen/asm_offsets.inc).
+ * turns every `->NAME value` text into a NASM definition (build/gen/asm_offsets.inc).
  */
 #include <stddef.h>
 
@@ -12,7 +12,7 @@
 #include "arch/x86_64/smap.h"
 #include "arch/x86_64/trap.h"
 
-#define DEFINE(name, value) __asm__ volatile("\n->" #name " %0" : : "i"((long)(value)))
+#define DEFINE(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"((long)(value)))
 
 void asm_offsets(void);
 

@@ -70,6 +70,9 @@ def clock(name, word, source, **more):
                 cmdline=f"clock={word}" if word else "", **more)
 
 
+NO_ACPI = r"ACPI: no root pointer: this machine cannot power off"
+
+
 # The disc as it is shipped, without `debugexit`: it ends by ACPI S5.
 DISCS = [
     demo("iso-demo", boot="iso", debugexit=False, status=None, quick=True),
@@ -132,8 +135,14 @@ MACHINES = [
     small("memory-2G", mem="2G"),
     small("memory-beyond-4G", mem="3G", before=[r"memory: 30\d\d MiB usable.*"]),
     demo("no-acpi-tables", boot="iso", machine="q35,acpi=off"),  # SeaBIOS brings tables of its own
-    demo("no-acpi", 1, machine="pc,acpi=off",
-         before=[r"ACPI: no root pointer: this machine runs on one core, .*"]),
+    # without ACPI SeaBIOS's MP table names the cores, the first of each socket
+    demo("no-acpi", machine="pc,acpi=off", smp="4,sockets=4,cores=1", quick=True,
+         before=[NO_ACPI, r"mp: MP table at 0xf\w+, processors: 4, I/O APICs: 1",
+                 r"apic: I/O APIC 0 at 0xfec00000, gsi 0 to 23"]),
+    demo("no-acpi-disc", boot="iso", machine="pc,acpi=off", smp="4,sockets=4,cores=1",
+         before=[NO_ACPI, r"mp: MP table at 0xf\w+, processors: 4, I/O APICs: 1"]),
+    demo("no-acpi-one-socket", 1, machine="pc,acpi=off",
+         before=[NO_ACPI, r"mp: MP table at 0xf\w+, processors: 1, I/O APICs: 1"]),
     Run("no-acpi-no-s5", machine="pc,acpi=off", debugexit=False, status=STAYS,
         expect=[exited(0), r"power off: .*no ACPI S5.*halt"]),
     Run("s5-pvh", expect=[exited(0)], debugexit=False, status=None),
@@ -154,7 +163,7 @@ CALLS = [
     calls("dead", 4, 3, dead=2, cmdline="ap_dead=2"),
     calls("maxcpus", 4, 2, dead=3, cmdline="maxcpus=2"),
     calls("nosmp", 4, 1, dead=1, cmdline="nosmp"),
-    calls("no-acpi", 1, machine="pc,acpi=off", gsis=0),
+    calls("no-acpi", 1, machine="pc,acpi=off"),
     calls("qemu64", 2, cpu="qemu64"),
     calls("disc", 4, boot="iso"),
 ]

@@ -11,6 +11,7 @@
 
 #include "arch/x86_64/entry.h"
 #include "arch/x86_64/io.h"
+#include "arch/x86_64/mp.h"
 #include "arch/x86_64/paging.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -104,10 +105,14 @@ static void read_madt(const void *table, size_t length)
     if (madt_collect(table, length, &acpi.madt) != 0)
         log_warn("ACPI: the MADT makes no sense at byte %zu: what is before it holds",
                  acpi.madt.bad_offset);
+}
+
+static void report_lost(void)
+{
     size_t lost = acpi.madt.cpus_dropped + acpi.madt.ioapics_dropped + acpi.madt.overrides_dropped +
                   acpi.madt.local_nmis_dropped;
     if (lost != 0)
-        log_warn("ACPI: %zu entries of the MADT are more than this kernel holds", lost);
+        log_warn("ACPI: %zu entries of the firmware's table are more than this kernel holds", lost);
 }
 
 static void find_s5(const void *table, size_t length)
@@ -195,20 +200,29 @@ static void pm1_write(const struct acpi_register *reg, volatile uint16_t *memory
         *memory = value;
 }
 
-void acpi_init(void)
+static void read_tables(void)
 {
     struct acpi_rsdp_info rsdp;
     if (!find_rsdp(&rsdp)) {
-        log_warn("ACPI: no root pointer: this machine runs on one core, and cannot power off");
+        log_warn("ACPI: no root pointer: this machine cannot power off");
         return;
     }
     acpi.present = read_root(rsdp.xsdt) || read_root(rsdp.rsdt);
     if (!acpi.present)
-        log_warn("ACPI: the root table is damaged: this machine runs on one core");
-    else if (!acpi.has_madt)
-        log_warn("ACPI: no MADT: this machine runs on one core");
+        log_warn("ACPI: the root table is damaged: this machine cannot power off");
     if (acpi.has_fadt)
         map_registers();
+}
+
+void acpi_init(void)
+{
+    read_tables();
+    if (!acpi.has_madt)
+        acpi.has_madt = mp_read(&acpi.madt);
+    if (!acpi.has_madt)
+        log_warn("mp: no %s and no MP table: this machine runs on one core",
+                 acpi.present ? "MADT" : "ACPI");
+    report_lost();
 }
 
 /* The PM1 registers obey only in ACPI mode; the firmware may have left legacy mode on. */

@@ -9,8 +9,9 @@
 #include "arch/x86_64/madt.h"
 
 struct acpi {
-    bool present; /* a root table was found */
-    bool has_madt, has_fadt, has_hpet, has_s5;
+    bool present;  /* a root table was found */
+    bool has_madt; /* or what stands in for it: the MP tables */
+    bool has_fadt, has_hpet, has_s5;
     uint8_t s5_type_a, s5_type_b;
     struct acpi_fadt_info fadt;
     struct acpi_hpet_info hpet;
@@ -20,6 +21,7 @@ extern struct acpi acpi; /* I: filled by acpi_init() */
 
 /*
  * Find the root pointer (from the boot tags, else by scanning), walk the tables and fill `acpi`.
- * What is damaged is named in the log and passed over. Context: boot cpu only.
+ * What is damaged is named in the log and passed over. Without a MADT the MP tables fill its place.
+ * Context: boot cpu only, interrupts off.
  */
 void acpi_init(void);

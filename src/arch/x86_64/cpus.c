@@ -45,7 +45,8 @@ static void add_others(void)
         cpu_count++;
     }
     if (later != 0)
-        log_info("cpu: %zu entries of the MADT are disabled or for later: left alone", later);
+        log_info("cpu: %zu cores of the firmware's table are disabled or for later: left alone",
+                 later);
     if (cpus_listed > cpu_count)
         log_warn("cpu: %u cores are more than this kernel numbers: %u get no index", cpus_listed,
                  cpus_listed - cpu_count);

@@ -9,7 +9,7 @@
 
 #include "arch/arch.h"
 
-/* Fill the table from the MADT. Context: boot cpu only, after lapic_init(). */
+/* Fill the table from the MADT, or the MP table. Context: boot cpu only, after lapic_init(). */
 void cpus_init(void);
 
 /* The highest APIC id of an enabled core, by the MADT alone; 0 without one. Context: boot cpu only,

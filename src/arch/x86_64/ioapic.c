@@ -67,6 +67,20 @@ static bool is_smi_input(const struct ioapic *ioapic, uint32_t input)
     return (low >> RTE_DELIVERY_SHIFT & RTE_DELIVERY) == APIC_SMI;
 }
 
+/* 0: nothing answers there. */
+static uint32_t read_inputs(const struct ioapic *ioapic)
+{
+    uint32_t version = ioapic_read(ioapic, IOAPIC_REG_VERSION);
+    return version == UINT32_MAX ? 0 : (version >> IOAPIC_VERSION_MAX_ENTRY_SHIFT & 0xff) + 1;
+}
+
+uint32_t ioapic_inputs_at(paddr_t address)
+{
+    const struct ioapic ioapic = {
+        .window = map_physical(address, IOAPIC_WINDOW_BYTES, PROT_W | PROT_DEVICE)};
+    return ioapic.window == NULL ? 0 : read_inputs(&ioapic);
+}
+
 static void add_ioapic(const struct madt_ioapic *entry)
 {
     volatile uint32_t *window =
@@ -78,13 +92,12 @@ static void add_ioapic(const struct madt_ioapic *entry)
     struct ioapic *ioapic = &ioapics[ioapic_count];
     ioapic->window = window;
     ioapic->gsi_base = entry->gsi_base;
-    uint32_t version = ioapic_read(ioapic, IOAPIC_REG_VERSION);
-    if (version == UINT32_MAX) {
-        log_warn("apic: no I/O APIC at %#llx, though the MADT lists one",
+    ioapic->inputs = read_inputs(ioapic);
+    if (ioapic->inputs == 0) {
+        log_warn("apic: no I/O APIC at %#llx, though the firmware lists one",
                  (unsigned long long)entry->address);
         return;
     }
-    ioapic->inputs = (version >> IOAPIC_VERSION_MAX_ENTRY_SHIFT & 0xff) + 1;
     for (uint32_t input = 0; input < ioapic->inputs; input++) {
         if (!is_smi_input(ioapic, input))
             mask_input(ioapic, input);

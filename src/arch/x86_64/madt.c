@@ -283,7 +283,7 @@ static void add_local_nmi(struct madt_info *info, const struct madt_local_nmi *n
         info->local_nmis_dropped++;
 }
 
-static void add_entry(struct madt_info *info, const struct madt_entry *entry)
+void madt_add(struct madt_info *info, const struct madt_entry *entry)
 {
     switch (entry->type) {
     case MADT_LOCAL_APIC:
@@ -329,7 +329,7 @@ int madt_collect(const void *table, size_t available, struct madt_info *out)
     out->pcat_compat = (acpi_load32(table, FIELD_FLAGS) & FLAG_PCAT_COMPAT) != 0;
 
     while ((result = madt_next(&cursor, &entry)) > 0)
-        add_entry(out, &entry);
+        madt_add(out, &entry);
     if (result < 0)
         out->bad_offset = cursor.offset;
     return result;

@@ -150,6 +150,9 @@ struct madt_info {
  */
 int madt_collect(const void *table, size_t available, struct madt_info *out);
 
+/* Add one entry by the same rules; whoever reads another table than the MADT collects so too. */
+void madt_add(struct madt_info *info, const struct madt_entry *entry);
+
 /* ---- decisions ------------------------------------------------------------------------------- */
 
 enum madt_cpu_state {

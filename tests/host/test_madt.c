@@ -308,6 +308,50 @@ static void test_too_many(void **state)
     assert_int_equal(info.local_nmis_dropped, 6);
 }
 
+/* A big machine: both kinds of ids, some cores for later, I/O APICs in no order of their gsis. */
+static void test_hundreds(void **state)
+{
+    enum { SHORT = 255, LONG = 300, IOAPICS = 8, GSIS = 24 };
+
+    (void)state;
+    begin();
+    table[8] = 5;
+    for (uint32_t i = 0; i < LONG; i++)
+        put_x2apic(SHORT + i, 0x300 + 2 * i, i % 3 == 0 ? MADT_CPU_ONLINE_CAPABLE : 1);
+    for (uint32_t i = SHORT; i-- > 0;)
+        put_cpu((uint8_t)i, (uint8_t)i, 1); /* the highest id first */
+    for (uint8_t i = 0; i < IOAPICS; i++)
+        put_ioapic(i, 0xfec00000 + 0x1000U * i, (IOAPICS - 1U - i) * GSIS);
+    for (uint32_t i = 0; i < 200; i++)
+        put_x2apic_nmi(i, 5, i % 2);
+    put_override(0, 4, 3 * GSIS + 1, 0xf);
+    set_length(used);
+    assert_int_equal(collect(used), 0);
+    assert_sane();
+    assert_int_equal(info.cpu_count, LONG + SHORT);
+    assert_int_equal(info.cpus_dropped, 0);
+    for (uint32_t i = 0; i < LONG; i++) {
+        assert_int_equal(info.cpus[i].apic_id, 0x300 + 2 * i);
+        assert_int_equal(info.cpus[i].uid, SHORT + i);
+        assert_int_equal(madt_cpu_usable(info.cpus[i].flags, info.revision, 0, 0),
+                         i % 3 == 0 ? MADT_CPU_LEAVE : MADT_CPU_START);
+    }
+    for (uint32_t i = 0; i < SHORT; i++)
+        assert_int_equal(info.cpus[LONG + i].apic_id, SHORT - 1 - i);
+    assert_int_equal(info.ioapic_count, IOAPICS);
+    for (uint32_t i = 0; i < IOAPICS; i++) {
+        assert_int_equal(info.ioapics[i].address, 0xfec00000 + 0x1000 * i);
+        assert_int_equal(info.ioapics[i].gsi_base, (IOAPICS - 1 - i) * GSIS);
+    }
+    assert_int_equal(info.local_nmi_count, 200);
+    assert_int_equal(info.local_nmis[199].uid, 199);
+    assert_int_equal(info.local_nmis[199].lint, 1);
+    struct madt_route route;
+    assert_int_equal(madt_route(&info, 4, &route), 0);
+    assert_int_equal(route.gsi, 3 * GSIS + 1);
+    assert_true(route.level);
+}
+
 static void test_bad_entries(void **state)
 {
     static const uint8_t types[] = {0, 1, 2, 3, 4, 5, 9, 10};
@@ -448,7 +492,7 @@ int main(void)
         cmocka_unit_test(test_same_id_twice), cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_bad_entries),   cmocka_unit_test(test_cursor_stays_at_error),
         cmocka_unit_test(test_every_length),  cmocka_unit_test(test_usable),
-        cmocka_unit_test(test_random_damage),
+        cmocka_unit_test(test_random_damage), cmocka_unit_test(test_hundreds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,6 +73,12 @@ def clock(name, word, source, **more):
 NO_ACPI = r"ACPI: no root pointer: this machine cannot power off"
 
 
+def lent(size):
+    """A machine of more memory than the host has: it lends only what is touched, page by page."""
+    return {"mem": size, "machine": "q35,memory-backend=ram", "extra": (
+        "-object", f"memory-backend-ram,id=ram,size={size},reserve=off,share=on")}
+
+
 # The disc as it is shipped, without `debugexit`: it ends by ACPI S5.
 DISCS = [
     demo("iso-demo", boot="iso", debugexit=False, status=None, quick=True),
@@ -131,9 +137,14 @@ MACHINES = [
     *(small(f"cpu-{cpu}", cpu=cpu) for cpu in ("qemu64", "Nehalem", "EPYC", "max,-smap,-smep,-umip",
                                                "qemu64,-nx")),
     Run("cpu-32-bit", cpu="qemu32", expect=[r"Carillon needs a 64-bit CPU.*"], status=STAYS),
+    small("memory-4M", mem="4M"),
+    demo("memory-8M-disc", boot="iso", mem="8M"),
+    small("memory-16M", mem="16M"),
     small("memory-32M", mem="32M"),
     small("memory-2G", mem="2G"),
     small("memory-beyond-4G", mem="3G", before=[r"memory: 30\d\d MiB usable.*"]),
+    small("memory-8G", **lent("8G"), before=[r"memory: 81[89]\d MiB usable.*"]),
+    demo("memory-64G", **lent("64G"), before=[r"memory: 655[23]\d MiB usable.*"]),
     demo("no-acpi-tables", boot="iso", machine="q35,acpi=off"),  # SeaBIOS brings tables of its own
     # without ACPI SeaBIOS's MP table names the cores, the first of each socket
     demo("no-acpi", machine="pc,acpi=off", smp="4,sockets=4,cores=1", quick=True,

@@ -17,6 +17,7 @@ NASM   = nasm
 CROSS_COMPILE =
 LD    = $(CROSS_COMPILE)ld
 STRIP = $(CROSS_COMPILE)strip
+NM    = $(CROSS_COMPILE)nm
 ifeq ($(origin CC),default)
 CC = $(CROSS_COMPILE)gcc
 endif
@@ -108,9 +109,21 @@ all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso
 iso: $(B)/carillon.iso
 initrd: $(B)/initrd.tar
 
-$(B)/carillon.elf: $(KERNEL_OBJ) linker.ld $(B)/stamp/link | need
+# Linked twice: the second link adds the table of the first one's text symbols, behind all that the
+# table describes, and the last line makes sure that nothing moved.
+$(B)/carillon.elf: $(KERNEL_OBJ) $(B)/obj/symbols.o linker.ld $(B)/stamp/link | need
 	$(call say,LINK    $@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(KERNEL_OBJ)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(KERNEL_OBJ) $(B)/obj/symbols.o
+	$(Q)$(NM) $@ | tools/symbols --same-as $(B)/gen/symbols.asm
+
+$(B)/gen/symbols.asm: $(KERNEL_OBJ) linker.ld tools/symbols $(B)/stamp/link | need
+	$(call say,GEN     $@)
+	$(Q)$(CC) $(LDFLAGS) -o $(B)/obj/first-link.elf $(KERNEL_OBJ)
+	$(Q)$(NM) $(B)/obj/first-link.elf | tools/symbols > $@
+
+$(B)/obj/symbols.o: $(B)/gen/symbols.asm $(B)/stamp/asm
+	$(call say,NASM    $<)
+	$(Q)$(NASM) $(ASFLAGS) -o $@ $<
 
 $(B)/initrd.tar: $(USER_BIN) tools/mkinitrd $(B)/stamp/initrd | need
 	$(call say,TAR     $@)

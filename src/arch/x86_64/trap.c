@@ -63,7 +63,7 @@ extern char trap_stubs[], int80_entry[], nmi_entry[], double_fault_entry[], mach
 
 static struct gate idt[VECTOR_COUNT] __attribute__((aligned(16))); /* I: one for all cores */
 static DEFINE_PERCPU(_Atomic uint64_t, nmi_count);
-static DEFINE_PERCPU(_Atomic bool, where_asked);
+static DEFINE_PERCPU(_Atomic(nmi_function), nmi_asked); /* what the next NMI is to do */
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
@@ -192,19 +192,30 @@ static void handle_nmi(const struct trap_frame *frame)
         stop_note_frame(frame); /* unless it came to grief before */
         stop_here();
     }
-    if (atomic_exchange_explicit(this_cpu_ptr(where_asked), false, memory_order_acquire)) {
-        log_warn("core %u is at 0x%llx in %s, interrupts %s", arch_cpu(),
-                 (unsigned long long)frame->rip, trap_from_user(frame) ? "ring 3" : "the kernel",
-                 (frame->rflags & X86_FLAGS_IF) != 0 ? "on" : "off");
-        return;
-    }
-    atomic_fetch_add_explicit(this_cpu_ptr(nmi_count), 1, memory_order_relaxed);
+    nmi_function asked =
+        atomic_exchange_explicit(this_cpu_ptr(nmi_asked), NULL, memory_order_acquire);
+    if (asked != NULL)
+        asked(frame);
+    else
+        atomic_fetch_add_explicit(this_cpu_ptr(nmi_count), 1, memory_order_relaxed);
+}
+
+int trap_ask_by_nmi(cpu_t cpu, nmi_function fn)
+{
+    atomic_store_explicit(percpu_of(cpu, nmi_asked), fn, memory_order_release);
+    return arch_ipi_send_nmi(cpu);
+}
+
+static void log_where(const struct trap_frame *frame)
+{
+    log_warn("core %u is at 0x%llx in %s, interrupts %s", arch_cpu(),
+             (unsigned long long)frame->rip, trap_from_user(frame) ? "ring 3" : "the kernel",
+             (frame->rflags & X86_FLAGS_IF) != 0 ? "on" : "off");
 }
 
 int arch_ask_where(cpu_t cpu)
 {
-    atomic_store_explicit(percpu_of(cpu, where_asked), true, memory_order_release);
-    return arch_ipi_send_nmi(cpu);
+    return trap_ask_by_nmi(cpu, log_where);
 }
 
 uint64_t arch_nmi_count(cpu_t cpu)

@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch/arch.h"
+
 enum {
     TRAP_STUB_SIZE = 16,
     TRAP_DE = 0,
@@ -61,6 +63,14 @@ void linux_dispatch(struct trap_frame *frame);
 
 /* Open the syscall gate on this core. Context: boot cpu only, cpu being started. */
 void syscall_gate_init(void);
+
+/*
+ * Have core `cpu` call fn in the handler of its next NMI, and send it that NMI. A second request
+ * to the same core replaces one that it has not taken yet.
+ * Returns: as arch_ipi_send_nmi. Context: any.
+ */
+typedef void (*nmi_function)(const struct trap_frame *frame);
+int trap_ask_by_nmi(cpu_t cpu, nmi_function fn);
 
 /* Load this core's IDT register. Context: boot cpu only, cpu being started. */
 void idt_load(void);

@@ -6,6 +6,7 @@
 #include "drivers/serial.h"
 #include "fs/memfs.h"
 #include "irq/irq.h"
+#include "lib/backtrace.h"
 #include "lib/console.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -39,6 +40,8 @@ static void stop_for_panic(void)
 static void report_panic(void)
 {
     arch_print_registers();
+    backtrace_log(arch_cpu());
+    log_flush_in_panic();
     bool all = arch_stop_others();
     for (cpu_t cpu = 0; cpu < arch_cpu_count(); cpu++) {
         uint64_t pc;
@@ -50,6 +53,8 @@ static void report_panic(void)
                      in_user ? "ring 3" : "the kernel");
         else
             log_line(LOG_EMERG, "core %u did not stop", cpu);
+        backtrace_log(cpu);
+        log_flush_in_panic(); /* many cores' backtraces are more than the ring holds */
     }
     log_line(LOG_EMERG, "panic: end of report%s", all ? "" : "; not all cores have stopped");
 }

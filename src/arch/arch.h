@@ -276,8 +276,35 @@ uint64_t arch_nmi_count(cpu_t cpu);
  */
 bool arch_stop_others(void);
 
-/* Log the registers that this core had when it came to grief, if it did. Context: any. */
+/*
+ * For the report of a panic: unless an exception led to it, note where the function with this
+ * frame, __builtin_frame_address(0), was called from, and that the flags were `flags` there.
+ * Context: any, interrupts off.
+ */
+void arch_note_caller(const void *frame, uint64_t flags);
+
+/* Log the registers of the exception that led to the panic; without one, those that are known of
+ * panic()'s caller. Context: any. */
 void arch_print_registers(void);
+
+/* One of the calls that led to where a core is. */
+enum arch_call_kind {
+    ARCH_CALL_HERE,   /* the core was about to execute the instruction at pc */
+    ARCH_CALL_RETURN, /* the instruction before pc called something, which returns to pc */
+    ARCH_CALL_USER,   /* as ARCH_CALL_HERE, in ring 3; nothing is known beyond */
+};
+struct arch_call {
+    uintptr_t pc;
+    enum arch_call_kind kind;
+};
+
+/*
+ * The calls that led to where core `cpu` stopped, or, for the calling core, to the place that the
+ * panic has noted; innermost first, through interrupts and exceptions. Never faults.
+ * Returns: how many (0: nothing is known of that core); max means that there may be more.
+ * Context: any. Sleeps: no. Locks: none.
+ */
+size_t arch_backtrace(cpu_t cpu, struct arch_call *calls, size_t max);
 
 /*
  * Ask a core by NMI to log where it is. Returns: as arch_ipi_send. Context: any.

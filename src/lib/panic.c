@@ -74,7 +74,8 @@ static void report(const struct panic_hooks *h)
 
 void panic(const char *fmt, ...)
 {
-    arch_irq_disable();
+    uint64_t flags = arch_irq_save();
+    arch_note_caller(__builtin_frame_address(0), flags); /* another core's report shows it too */
     if (!panic_is_ours())
         arch_halt_forever();
 

@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 /*
- * Say why in a line that a person understands, then registers, the other cores stopped and where
- * each was; with `debugexit`, leave QEMU with 122; else halt all cores.
+ * Say why in a line that a person understands, then registers, this core's backtrace, the others
+ * stopped and theirs (docs/panic.md reads one); with `debugexit`, leave QEMU with 122; else halt
+ * all cores.
  * Context: any, on any core. Never returns.
  */
 __attribute__((noreturn, format(printf, 1, 2))) void panic(const char *fmt, ...);
@@ -27,8 +28,7 @@ bool panic_is_here(void);
 
 /*
  * What panic() asks of higher rooms; main.c sets it before anything can fail. `stop` stops the
- * other cores; `report` prints this core's registers and where each other one was stopped; `end`
- * carries out what follows.
+ * other cores; `report` prints all that comes after the reason; `end` carries out what follows.
  */
 struct panic_hooks {
     void (*stop)(void);

@@ -8,11 +8,13 @@
 #include "arch/arch.h"
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/paging.h"
+#include "arch/x86_64/trap.h"
 #include "arch/x86_64/vectors.h"
 #include "irq/irq.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/selftest.h"
+#include "smp/call.h"
 #include "smp/cores.h"
 
 /* ---- W^X ------------------------------------------------------------------------------------- */
@@ -131,6 +133,70 @@ static void test_panic_elsewhere(void)
         arch_relax();
 }
 SELFTEST_ON_REQUEST("panic-elsewhere", test_panic_elsewhere);
+
+static _Atomic bool job_spins;
+
+/* What the last core does when it is interrupted for the tests below. */
+static void spin_job(void *arg)
+{
+    (void)arg;
+    atomic_store_explicit(&job_spins, true, memory_order_relaxed);
+    for (;;)
+        arch_relax();
+}
+
+/* Have the last core spin. Returns: its index, or CPU_NONE if it cannot. */
+static cpu_t spinning_core(void)
+{
+    cpu_t last = arch_cpu_count() - 1;
+    if (core_job_start(last, spin_job, NULL) != 0) {
+        selftest_skip("needs a second core");
+        return CPU_NONE;
+    }
+    while (!atomic_load_explicit(&job_spins, memory_order_relaxed))
+        arch_relax();
+    return last;
+}
+
+static void panic_call(void *arg)
+{
+    (void)arg;
+    panic("asked for in an interrupt handler");
+}
+
+static void test_panic_hardirq(void)
+{
+    cpu_t cpu = spinning_core();
+    if (cpu != CPU_NONE)
+        (void)call_on(cpu, panic_call, NULL);
+}
+SELFTEST_ON_REQUEST("panic-hardirq", test_panic_hardirq);
+
+static void panic_in_nmi(const struct trap_frame *frame)
+{
+    (void)frame;
+    panic("asked for in an NMI");
+}
+
+static void test_panic_nmi(void)
+{
+    cpu_t cpu = spinning_core();
+    if (cpu == CPU_NONE)
+        return;
+    (void)trap_ask_by_nmi(cpu, panic_in_nmi);
+    for (;;)
+        arch_relax();
+}
+SELFTEST_ON_REQUEST("panic-nmi", test_panic_nmi);
+
+static void test_null_call(void)
+{
+    void (*nowhere)(void) = NULL;
+    __asm__("" : "+r"(nowhere)); /* the compiler must not see that it is null */
+    nowhere();
+    selftest_note("came back");
+}
+SELFTEST_ON_REQUEST("null-call", test_null_call);
 
 static void test_null_pointer(void)
 {

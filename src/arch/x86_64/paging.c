@@ -328,14 +328,37 @@ void *arch_stack_alloc(size_t bytes)
     return (void *)(va + (pages + 1) * PAGE_SIZE);
 }
 
+static bool in_mapping_area(uintptr_t va)
+{
+    return kernel_root != NULL && va >= KVA_BASE && va < kva_next;
+}
+
+/* What maps the page of `va` there; 0 if nothing does. */
+static uint64_t mapping_area_entry(uintptr_t va)
+{
+    const uint64_t *entry = entry_for(kernel_root, va, LEVEL_PAGE, false);
+    return entry != NULL ? *entry : 0;
+}
+
 bool paging_is_guard(uintptr_t va)
 {
     if (va - (uintptr_t)boot_stack_guard < PAGE_SIZE)
         return true;
-    if (kernel_root == NULL || va < KVA_BASE || va >= kva_next)
+    /* all else in the mapping area is mapped */
+    return in_mapping_area(va) && (mapping_area_entry(va) & PTE_PRESENT) == 0;
+}
+
+bool paging_is_stack(uintptr_t va)
+{
+    uintptr_t boot_stack = (uintptr_t)boot_stack_guard + PAGE_SIZE;
+    if (va - boot_stack < (uintptr_t)boot_stack_top - boot_stack)
+        return true;
+    if (!in_mapping_area(va))
         return false;
-    const uint64_t *entry = entry_for(kernel_root, va, LEVEL_PAGE, false);
-    return entry == NULL || (*entry & PTE_PRESENT) == 0; /* all else in there is mapped */
+    /* what is written and cached there is a stack, or at worst a table of the firmware's */
+    uint64_t entry = mapping_area_entry(va);
+    return (entry & PTE_PRESENT) != 0 && (entry & PTE_WRITE) != 0 &&
+           (entry & PTE_CACHE_DISABLE) == 0;
 }
 
 /* ---- programs' spaces ------------------------------------------------------------------------ */

@@ -36,6 +36,12 @@ void *map_physical(paddr_t pa, size_t bytes, unsigned prot);
 /* Is `va` in a guard page below a kernel stack? Context: any. */
 bool paging_is_guard(uintptr_t va);
 
+/*
+ * Can the word at `va` (aligned) be read as part of a kernel stack: mapped memory, no device's?
+ * Context: any. Locks: none.
+ */
+bool paging_is_stack(uintptr_t va);
+
 /* What the kernel's half of the address space consists of. */
 struct paging_census {
     uint64_t leaves; /* entries that map a page, of whatever size */

@@ -8,7 +8,7 @@
 
 struct trap_frame;
 
-/* Keep where this core was, for a panic's report. Context: any. */
+/* Keep the first place where this core came to grief, for a panic's report. Context: any. */
 void stop_note_frame(const struct trap_frame *frame);
 
 /* Does an NMI on this core mean that it is to stop? Context: any. */

@@ -240,3 +240,7 @@ global machine_check_entry
 machine_check_entry:
     push qword 0
     PARANOID_ENTRY machine_check, 18
+
+; A return address between trap_stubs and here has a trap frame on top of the stack (backtrace.c).
+global trap_stubs_end
+trap_stubs_end:

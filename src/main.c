@@ -56,6 +56,7 @@ static void report_panic(void)
         backtrace_log(cpu);
         log_flush_in_panic(); /* many cores' backtraces are more than the ring holds */
     }
+    log_show_hidden_in_panic();
     log_line(LOG_EMERG, "panic: end of report%s", all ? "" : "; not all cores have stopped");
 }
 

@@ -7,7 +7,7 @@ import pytest
 
 import patched
 from booting import boot, config_for
-from machine import Monitor, output_path
+from machine import Monitor, output_path, without_stamp
 from runs import Run
 
 STATUS_PANIC = 122
@@ -73,6 +73,16 @@ PANICS = [
 def test_panic(run, machine):
     vm = boot(run, machine)
     assert sum("panic: core" in line for line in vm.lines) == 1, "the reason stands there once"
+    assert not any("last lines" in line for line in vm.lines), "nothing was hidden"
+
+
+def test_last_lines(machine):
+    """What loglevel= kept from the console comes with the panic: ten lines, and no others."""
+    run = replace(ASKED, name="panic-hidden", cmdline=f"loglevel=0 {ASKED.cmdline}", expect=[
+        ASKED.expect[0], "last lines of the log:", r"smp: 4 of 4 cores online.*", END])
+    lines = [without_stamp(line) for line in boot(run, machine).lines]
+    assert not any("smp:" in line for line in lines[:lines.index("last lines of the log:")])
+    assert lines.index(END) - lines.index("last lines of the log:") == 11
 
 
 # ---- where no self-test gets ---------------------------------------------------------------------

@@ -559,6 +559,18 @@ void log_rewind_consoles(void)
     move_consoles((struct log_cursor){.slot = LOG_SLOTS, .line = LOG_SLOTS});
 }
 
+/* Is the level of this line, as log_read() gives it, one that the consoles show? */
+static bool is_shown(const char *line)
+{
+    return line[1] - '0' <= log_console_level();
+}
+
+static void show_line(const char *line, long len)
+{
+    if (len > LEVEL_PREFIX)
+        console_write_line(line + LEVEL_PREFIX, (size_t)len - LEVEL_PREFIX);
+}
+
 /*
  * Show one line, if its level is shown. The cursor moves afterwards: a panic in the midst of it
  * shows the line again, whole. Returns: false at the end of the log.
@@ -567,8 +579,8 @@ static bool drain_one(bool final)
 {
     struct log_cursor next = console_cursor;
     long len = read_line(&next, console_text, sizeof(console_text), final);
-    if (len > 0 && console_text[1] - '0' <= log_console_level())
-        console_write_line(console_text + LEVEL_PREFIX, (size_t)len - LEVEL_PREFIX);
+    if (len > 0 && is_shown(console_text))
+        show_line(console_text, len);
     move_consoles(next);
     return len > 0;
 }
@@ -607,5 +619,36 @@ void log_flush_in_panic(void)
 {
     while (drain_one(true))
         continue;
+    console_flush();
+}
+
+/*
+ * Find the newest lines above the consoles' level: last[n % LOG_HIDDEN_LINES] becomes the place of
+ * the n-th such line. Returns: how many there are in the ring.
+ */
+static unsigned find_hidden(struct log_cursor last[LOG_HIDDEN_LINES])
+{
+    struct log_cursor cursor = {0};
+    unsigned found = 0;
+    for (;;) {
+        struct log_cursor at = cursor;
+        if (read_line(&cursor, console_text, sizeof(console_text), true) <= 0)
+            return found;
+        if (!is_shown(console_text))
+            last[found++ % LOG_HIDDEN_LINES] = at;
+    }
+}
+
+void log_show_hidden_in_panic(void)
+{
+    struct log_cursor last[LOG_HIDDEN_LINES];
+    unsigned found = find_hidden(last);
+    if (found == 0)
+        return;
+    log_line(LOG_EMERG, "last lines of the log:");
+    log_flush_in_panic();
+    for (unsigned n = found > LOG_HIDDEN_LINES ? found - LOG_HIDDEN_LINES : 0; n < found; n++)
+        show_line(console_text,
+                  read_line(&last[n % LOG_HIDDEN_LINES], console_text, sizeof(console_text), true));
     console_flush();
 }

@@ -80,6 +80,14 @@ bool log_unattended(void);
  */
 void log_flush_in_panic(void);
 
+/*
+ * For the end of a panic's report: show, below a heading, the last LOG_HIDDEN_LINES of those lines
+ * that the consoles were spared because of their level; nothing if there are none.
+ * Context, locks: as log_flush_in_panic.
+ */
+enum { LOG_HIDDEN_LINES = 10 };
+void log_show_hidden_in_panic(void);
+
 /* ---- readers ---------------------------------------------------------------------------------*/
 
 /*

@@ -10,8 +10,8 @@
 
 /*
  * Say why in a line that a person understands, then registers, this core's backtrace, the others
- * stopped and theirs (docs/panic.md reads one); with `debugexit`, leave QEMU with 122; else halt
- * all cores.
+ * stopped and theirs, and the log lines that were hidden (docs/panic.md reads one); with
+ * `debugexit`, leave QEMU with 122; else halt all cores.
  * Context: any, on any core. Never returns.
  */
 __attribute__((noreturn, format(printf, 1, 2))) void panic(const char *fmt, ...);

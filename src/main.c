@@ -60,11 +60,23 @@ static void report_panic(void)
     log_line(LOG_EMERG, "panic: end of report%s", all ? "" : "; not all cores have stopped");
 }
 
+static const char *power_off_trouble(int error)
+{
+    return error == -ENODEV ? "this machine offers no ACPI S5" : "ACPI S5 has no effect";
+}
+
 __attribute__((noreturn)) static void end_panic(void)
 {
     console_flush();
     if (params.debugexit)
         arch_debug_exit(EXIT_PANIC);
+    if (params.panic == PARAM_PANIC_REBOOT)
+        arch_reset();
+    if (params.panic == PARAM_PANIC_OFF) {
+        int error = arch_power_off(); /* returns only if it failed */
+        console_line("power off: %s; all cores halt", power_off_trouble(error));
+        console_flush();
+    }
     arch_halt_forever();
 }
 
@@ -146,8 +158,7 @@ __attribute__((noreturn)) static void shut_down(const char *what, struct process
         arch_debug_exit((uint8_t)(end.value < EXIT_STATUS_MAX ? end.value : EXIT_STATUS_MAX));
 
     int error = arch_power_off(); /* returns only if it failed */
-    console_line("power off: %s; all cores halt",
-                 error == -ENODEV ? "this machine offers no ACPI S5" : "ACPI S5 has no effect");
+    console_line("power off: %s; all cores halt", power_off_trouble(error));
     console_flush();
     (void)arch_stop_others();
     arch_halt_forever();

@@ -84,6 +84,26 @@ class Monitor:
         self.replies.readline()  # the greeting
         self.execute("qmp_capabilities")
 
+    @classmethod
+    def of(cls, path, limit=30):
+        """Connect as soon as QEMU, just started, listens at `path`."""
+        deadline = time.monotonic() + limit
+        while True:
+            try:
+                return cls(path)
+            except (FileNotFoundError, ConnectionRefusedError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+    def wait_event(self, name):
+        """Wait for an event that has not been passed over. Returns: its data."""
+        while line := self.replies.readline():
+            reply = json.loads(line)
+            if reply.get("event") == name:
+                return reply.get("data", {})
+        raise ConnectionError(f"QEMU has ended without the event {name}")
+
     def execute(self, command, **arguments):
         """Returns: what the command returns. Events that come in between are passed over."""
         request = {"execute": command, "arguments": arguments}

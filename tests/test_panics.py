@@ -146,6 +146,32 @@ def test_panic_without_debugexit_halts(machine):
     boot(replace(ASKED, name="panic-halts", debugexit=False, status="stays"), machine)
 
 
+@pytest.mark.parametrize("word, reason", [("reboot", "guest-reset"), ("off", "guest-shutdown")])
+def test_panic_ends(word, reason, machine):
+    """panic=reboot resets and panic=off powers off; QEMU's monitor tells them apart."""
+    path = output_path(f"panic-{word}", "qmp")
+    path.unlink(missing_ok=True)
+    run = replace(ASKED, name=f"panic-{word}", cmdline=f"panic={word} {ASKED.cmdline}",
+                  debugexit=False, status=None,
+                  extra=("-S", "-qmp", f"unix:{path},server=on,wait=off"))
+    vm = machine(config_for(run), run.limit, run.name)
+    monitor = Monitor.of(path)
+    monitor.execute("cont")
+    vm.wait_line(END)
+    assert vm.wait_exit() is None
+    assert monitor.wait_event("SHUTDOWN")["reason"] == reason
+
+
+def test_panic_off_without_s5(machine):
+    boot(replace(ASKED, name="panic-no-s5", machine="pc,acpi=off", debugexit=False, status="stays",
+                 cmdline=f"panic=off {ASKED.cmdline}", expect=[
+                     END, r"power off: this machine offers no ACPI S5; all cores halt"]), machine)
+
+
+def test_debugexit_comes_before_reboot(machine):
+    boot(replace(ASKED, name="panic-debugexit", cmdline=f"panic=reboot {ASKED.cmdline}"), machine)
+
+
 @pytest.mark.parametrize("core, calls", [(0, [RING3]), (1, trace(*STARTED))])
 def test_machine_check(core, calls, machine):
     """An uncorrected error, injected by QEMU's monitor while ring 3 runs, is a panic in words."""

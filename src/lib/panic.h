@@ -11,7 +11,7 @@
 /*
  * Say why in a line that a person understands, then registers, this core's backtrace, the others
  * stopped and theirs, and the log lines that were hidden (docs/panic.md reads one); with
- * `debugexit`, leave QEMU with 122; else halt all cores.
+ * `debugexit`, leave QEMU with 122; else do as `panic=` says.
  * Context: any, on any core. Never returns.
  */
 __attribute__((noreturn, format(printf, 1, 2))) void panic(const char *fmt, ...);

@@ -126,6 +126,21 @@ static bool read_init_udelay(const char *value, struct params *out)
     return read_number(value, 0, INIT_UDELAY_MAX_US, &out->init_udelay_us);
 }
 
+static bool read_panic(const char *value, struct params *out)
+{
+    static const char *const names[] = {
+        [PARAM_PANIC_HALT] = "halt",
+        [PARAM_PANIC_REBOOT] = "reboot",
+        [PARAM_PANIC_OFF] = "off",
+    };
+    int found = find_word(value, names, (int)(sizeof(names) / sizeof(names[0])));
+
+    if (found < 0)
+        return false;
+    out->panic = (enum param_panic)found;
+    return true;
+}
+
 static bool read_debugexit(const char *value, struct params *out)
 {
     if (value != NULL)
@@ -174,12 +189,12 @@ static const struct param {
     const char *name;
     bool (*read)(const char *value, struct params *out);
 } known[] = {
-    {"init", read_init},           {"loglevel", read_loglevel},
-    {"console", read_console},     {"maxcpus", read_maxcpus},
-    {"nosmp", read_nosmp},         {"apic", read_apic},
-    {"clock", read_clock},         {"init_udelay", read_init_udelay},
-    {"debugexit", read_debugexit}, {"selftest", read_selftest},
-    {"ap_dead", read_ap_dead},
+    {"init", read_init},         {"loglevel", read_loglevel},
+    {"console", read_console},   {"maxcpus", read_maxcpus},
+    {"nosmp", read_nosmp},       {"apic", read_apic},
+    {"clock", read_clock},       {"init_udelay", read_init_udelay},
+    {"panic", read_panic},       {"debugexit", read_debugexit},
+    {"selftest", read_selftest}, {"ap_dead", read_ap_dead},
 };
 
 /* ---- words ----------------------------------------------------------------------------------- */

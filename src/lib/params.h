@@ -40,6 +40,12 @@ enum param_clock {
     PARAM_CLOCK_PIT,
 };
 
+enum param_panic {
+    PARAM_PANIC_HALT, /* 0: also what a panic before the parameters are read does */
+    PARAM_PANIC_REBOOT,
+    PARAM_PANIC_OFF,
+};
+
 enum param_trouble {
     PARAM_UNKNOWN,   /* no parameter has this name; each name is listed once */
     PARAM_BAD_VALUE, /* the value was not taken; what held before still holds */
@@ -64,6 +70,7 @@ struct params {
     enum param_apic apic;                    /* default auto */
     enum param_clock clock;                  /* default auto */
     uint32_t init_udelay_us;                 /* between INIT and SIPI, 0..1000000, default 10000 */
+    enum param_panic panic;                  /* what follows a panic; default halt */
     bool debugexit;                          /* report the end through QEMU's isa-debug-exit */
     bool selftest;                           /* run the self-tests ... */
     char selftest_name[PARAMS_SELFTEST_MAX]; /* ... this one alone, or "" for all */

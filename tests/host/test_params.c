@@ -35,6 +35,7 @@ static void assert_defaults(void)
     assert_int_equal(params.apic, PARAM_APIC_AUTO);
     assert_int_equal(params.clock, PARAM_CLOCK_AUTO);
     assert_int_equal(params.init_udelay_us, 10000);
+    assert_int_equal(params.panic, PARAM_PANIC_HALT);
     assert_false(params.debugexit);
     assert_false(params.selftest);
     assert_string_equal(params.selftest_name, "");
@@ -93,6 +94,18 @@ static void test_clocks(void **state)
     assert_int_equal(params.clock, PARAM_CLOCK_AUTO);
 }
 
+static void test_panic_ends(void **state)
+{
+    (void)state;
+    parse("panic=reboot");
+    assert_int_equal(params.panic, PARAM_PANIC_REBOOT);
+    parse("panic=off");
+    assert_int_equal(params.panic, PARAM_PANIC_OFF);
+    parse("panic=off panic=halt");
+    assert_int_equal(params.panic, PARAM_PANIC_HALT);
+    assert_int_equal(params.problem_count, 0);
+}
+
 static void test_later_word_wins(void **state)
 {
     (void)state;
@@ -144,6 +157,10 @@ static void test_bad_values(void **state)
         "apic=XAPIC",
         "clock=",
         "clock=rtc",
+        "panic",
+        "panic=",
+        "panic=30",
+        "panic=Halt",
         "init_udelay=1000001",
         "init_udelay=",
         "debugexit=1",
@@ -212,12 +229,12 @@ static void test_long_values(void **state)
 static void test_unknown_words_once(void **state)
 {
     (void)state;
-    parse("quiet panic=off loglevel=5 quiet panic=reboot watchdog=3 =x loglevelx=1 log=2");
+    parse("quiet panics=off loglevel=5 quiet panics=reboot watchdog=3 =x loglevelx=1 log=2");
     assert_int_equal(params.loglevel, 5);
     assert_int_equal(params.problem_count, 6);
     assert_string_equal(params.problems[0].word, "quiet");
     assert_int_equal(params.problems[0].what, PARAM_UNKNOWN);
-    assert_string_equal(params.problems[1].word, "panic=off");
+    assert_string_equal(params.problems[1].word, "panics=off");
     assert_string_equal(params.problems[2].word, "watchdog=3");
     assert_string_equal(params.problems[3].word, "=x");
     assert_string_equal(params.problems[4].word, "loglevelx=1");
@@ -327,6 +344,7 @@ static void assert_sane(void)
     assert_in_range(params.init_arg_count, 0, PARAMS_ARGS_MAX);
     assert_true(params.apic <= PARAM_APIC_XAPIC);
     assert_true(params.clock <= PARAM_CLOCK_PIT);
+    assert_true(params.panic <= PARAM_PANIC_OFF);
     assert_false(cpumask_test(&params.ap_dead, 0));
     for (size_t i = 0; i < params.init_arg_count; i++)
         assert_true(inside_text(params.init_args[i]));
@@ -338,11 +356,11 @@ static void assert_sane(void)
 static void test_random_lines(void **state)
 {
     static const char *const pieces[] = {
-        " ",         "  ",       "\t",       "\"",    "\\",        "'",        "=",
-        ",",         "--",       " -- ",     "init=", "loglevel=", "console=", "ttyS0",
-        "maxcpus=",  "nosmp",    "apic=",    "xapic", "clock=",    "pit",      "init_udelay=",
-        "debugexit", "selftest", "ap_dead=", "0",     "1",         "9",        "255",
-        "x",         "\xff",     "\n",
+        " ",         "  ",       "\t",       "\"",     "\\",        "'",        "=",
+        ",",         "--",       " -- ",     "init=",  "loglevel=", "console=", "ttyS0",
+        "maxcpus=",  "nosmp",    "apic=",    "xapic",  "clock=",    "pit",      "init_udelay=",
+        "debugexit", "selftest", "ap_dead=", "panic=", "reboot",    "0",        "1",
+        "9",         "255",      "x",        "\xff",   "\n",
     };
     static char line[2 * PARAMS_TEXT_MAX];
     uint64_t seed = 0x51a7e;
@@ -364,12 +382,19 @@ static void test_random_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_all_values),
-        cmocka_unit_test(test_clocks),         cmocka_unit_test(test_later_word_wins),
-        cmocka_unit_test(test_bad_values),     cmocka_unit_test(test_bad_value_keeps_earlier),
-        cmocka_unit_test(test_long_values),    cmocka_unit_test(test_unknown_words_once),
-        cmocka_unit_test(test_many_problems),  cmocka_unit_test(test_quotes),
-        cmocka_unit_test(test_argument_limit), cmocka_unit_test(test_overlong_line),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_all_values),
+        cmocka_unit_test(test_panic_ends),
+        cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_later_word_wins),
+        cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_bad_value_keeps_earlier),
+        cmocka_unit_test(test_long_values),
+        cmocka_unit_test(test_unknown_words_once),
+        cmocka_unit_test(test_many_problems),
+        cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_argument_limit),
+        cmocka_unit_test(test_overlong_line),
         cmocka_unit_test(test_random_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

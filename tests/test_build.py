@@ -42,9 +42,9 @@ def test_clang(empty, machine):
 
 def test_cross_compile_prefix(empty, tmp_path):
     """Every tool that makes code for the target is called by the prefix."""
-    for tool in ("gcc", "ld", "strip"):
+    for tool in ("gcc", "ld", "strip", "nm"):
         script = tmp_path / f"probe-{tool}"
         script.write_text(f'#!/bin/sh\necho {tool} >> {tmp_path}/called\nexec {tool} "$@"\n')
         script.chmod(0o755)
     make(empty, "CROSS_COMPILE=probe-", path=tmp_path)
-    assert set((tmp_path / "called").read_text().split()) == {"gcc", "ld", "strip"}
+    assert set((tmp_path / "called").read_text().split()) == {"gcc", "ld", "strip", "nm"}

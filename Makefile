@@ -8,6 +8,8 @@ MACHINE  = q35
 FIRMWARE = bios
 CMDLINE  =
 QEMU     = qemu-system-x86_64
+DEV      =
+YES      =
 T        =
 V        =
 
@@ -29,7 +31,7 @@ B := build
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $1")
 
-export STRIP SMP MEM CPU MACHINE FIRMWARE CMDLINE QEMU V SOURCE_DATE_EPOCH
+export STRIP SMP MEM CPU MACHINE FIRMWARE CMDLINE QEMU DEV YES V SOURCE_DATE_EPOCH
 export PYTHONDONTWRITEBYTECODE = 1
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
@@ -104,7 +106,7 @@ $(foreach s,kernel asm link user initrd iso,$(if $(STAMPED_GOALS),$(eval $(call 
 
 # ---- products ------------------------------------------------------------------------------------
 
-.PHONY: all iso initrd run test gdb format check deps clean help
+.PHONY: all iso initrd run test usb gdb format check deps clean help
 all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso
 iso: $(B)/carillon.iso
 initrd: $(B)/initrd.tar
@@ -191,6 +193,9 @@ $(USER_ASM:user/%.asm=$(B)/user/%): $(B)/user/%: $(B)/obj/user/%.asm.o
 
 run: $(B)/run/carillon.iso
 	@tools/run --iso $<
+
+usb: $(B)/carillon.iso
+	@tools/usb --image $< --yes "$$YES" $${DEV:+"$$DEV"}
 
 gdb: $(B)/carillon.elf $(B)/initrd.tar
 	@tools/gdb

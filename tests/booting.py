@@ -3,7 +3,8 @@
 
 import programs
 import qemu
-from machine import iso_for
+import sticks
+from machine import iso_for, output_path
 from runs import STAYS
 
 
@@ -17,6 +18,9 @@ def config_for(run, initrd=None):
     initrd = initrd or (programs.initrd() if run.init else qemu.INITRD)
     if run.boot == "iso":
         config.iso = iso_for(run.command_line(), initrd)
+        if run.usb:
+            config.usb = run.usb
+            config.iso = sticks.written(config.iso, output_path(run.name, "stick"))
     else:
         config.kernel = qemu.KERNEL
         config.initrd = None if initrd == NO_INITRD else initrd

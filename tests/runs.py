@@ -13,6 +13,7 @@ class Run:
 
     name: str
     boot: str = "pvh"  # "iso": GRUB from the disc; "pvh": QEMU loads kernel and initrd itself
+    usb: str = ""  # "ehci" or "xhci": the disc's image is on a USB stick, as tools/usb writes it
     smp: str = "4"
     machine: str = "q35"
     firmware: str = "bios"  # or "uefi"
@@ -88,6 +89,12 @@ DISCS = [
     demo("iso-eight-cores", 8, boot="iso", smp="8"),
     demo("uefi", boot="iso", firmware="uefi", debugexit=False, status=None, limit=120),
     demo("uefi-pc", boot="iso", firmware="uefi", machine="pc", limit=120),
+]
+
+STICKS = [
+    demo(f"usb-{usb}-{firmware}", boot="iso", usb=usb, firmware=firmware, debugexit=False,
+         status=None, limit=120)
+    for usb in ("ehci", "xhci") for firmware in ("bios", "uefi")
 ]
 
 CORES = [
@@ -191,4 +198,4 @@ PROGRAMS = [
     Run("status-s5", init=("status", "3"), expect=[exited(3)], status=None, debugexit=False),
 ]
 
-RUNS = [*DISCS, *CORES, *CLOCKS, *MACHINES, *CALLS, *REGISTERS, *PROGRAMS]
+RUNS = [*DISCS, *STICKS, *CORES, *CLOCKS, *MACHINES, *CALLS, *REGISTERS, *PROGRAMS]

@@ -44,6 +44,7 @@ class Config:
     cpu: str = "max"
     firmware: str = "bios"
     iso: Path = None
+    usb: str = ""  # "ehci" or "xhci": the ISO is a USB stick on such a controller, and no CD
     kernel: Path = None
     initrd: Path = None
     append: str = ""
@@ -66,9 +67,23 @@ def firmware_options(config, scratch):
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
 
 
+def stick_options(config):
+    """A USB stick holding the disc's image, and the controller that it hangs on."""
+    controllers = {"ehci": "usb-ehci", "xhci": "qemu-xhci"}
+    if config.usb not in controllers:
+        raise QemuError(f"a USB stick is on ehci or xhci, not '{config.usb}'")
+    return ["-device", f"{controllers[config.usb]},id=usb",
+            "-drive", f"if=none,id=stick,format=raw,file={config.iso}",
+            "-device", "usb-storage,bus=usb.0,drive=stick,removable=on,bootindex=0"]
+
+
 def boot_options(config):
     if (config.iso is None) == (config.kernel is None):
         raise QemuError("a machine boots either an ISO or a kernel")
+    if config.usb and config.iso is None:
+        raise QemuError("a USB stick holds an ISO, not a kernel")
+    if config.usb:
+        return stick_options(config)
     if config.iso is not None:
         return ["-boot", "d", "-cdrom", str(config.iso)]
     if config.firmware != "bios":

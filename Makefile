@@ -12,6 +12,8 @@ DEV      =
 YES      =
 T        =
 V        =
+# 1: the debug kernel, which checks the kernel's own rules while it runs.
+DEBUG    =
 
 PYTHON = /usr/bin/python3
 NASM   = nasm
@@ -20,17 +22,19 @@ CROSS_COMPILE =
 LD    = $(CROSS_COMPILE)ld
 STRIP = $(CROSS_COMPILE)strip
 NM    = $(CROSS_COMPILE)nm
-ifeq ($(origin CC),default)
+ifneq ($(filter default undefined,$(origin CC)),) # undefined: make was called by make
 CC = $(CROSS_COMPILE)gcc
 endif
 
 # One fixed date in every archive, so that the same sources give the same bytes.
 SOURCE_DATE_EPOCH ?= 1704067200
 
-B := build
+DEBUG_KERNEL := $(if $(filter-out 0,$(DEBUG)),1,0)
+B := build$(if $(filter 1,$(DEBUG_KERNEL)),/debug)
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $1")
 
+export BUILD = $(B)
 export STRIP SMP MEM CPU MACHINE FIRMWARE CMDLINE QEMU DEV YES V SOURCE_DATE_EPOCH
 export PYTHONDONTWRITEBYTECODE = 1
 
@@ -48,7 +52,8 @@ COMMON   := -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-pie -fno-common -fno-
 	-ffile-prefix-map=$(CURDIR)/= $(WARNINGS)
 
 CFLAGS := $(COMMON) -mcmodel=kernel -mgeneral-regs-only -mno-red-zone -fno-omit-frame-pointer \
-	-fstack-protector-strong -mstack-protector-guard=global -Isrc -I$(B)/gen
+	-fstack-protector-strong -mstack-protector-guard=global -DCARILLON_DEBUG=$(DEBUG_KERNEL) \
+	$(if $(filter 1,$(DEBUG_KERNEL)),-fno-optimize-sibling-calls) -Isrc -I$(B)/gen
 ASFLAGS := -f elf64 -g -F dwarf -w+all -Werror -Isrc/ -I$(B)/gen/
 LDFLAGS := -nostdlib -static -Wl,-T,linker.ld -Wl,--gc-sections \
 	-Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings
@@ -200,8 +205,13 @@ usb: $(B)/carillon.iso
 gdb: $(B)/carillon.elf $(B)/initrd.tar
 	@tools/gdb
 
+# The tests use both kernels; under DEBUG=1 the debug kernel takes the plain one's place.
+.PHONY: debug-kernel
+debug-kernel: | need
+	@$(MAKE) --no-print-directory DEBUG=1 build/debug/carillon.elf
+
 # The host tests alone need no kernel, only the generated headers.
-test: $(if $(filter host list,$(T)),$(GENERATED),all) | need
+test: $(if $(filter host list,$(T)),$(GENERATED),all debug-kernel) | need
 	@tools/test "$(T)"
 
 check: $(GENERATED) $(OFFSETS) | need

@@ -8,7 +8,9 @@
 #include "irq/irq.h"
 #include "lib/backtrace.h"
 #include "lib/console.h"
+#include "lib/debug.h"
 #include "lib/errno.h"
+#include "lib/lock_debug.h"
 #include "lib/log.h"
 #include "lib/panic.h"
 #include "lib/params.h"
@@ -41,6 +43,8 @@ static void report_panic(void)
 {
     arch_print_registers();
     backtrace_log(arch_cpu());
+    if (DEBUG_KERNEL)
+        lock_debug_log(arch_cpu());
     log_flush_in_panic();
     bool all = arch_stop_others();
     for (cpu_t cpu = 0; cpu < arch_cpu_count(); cpu++) {
@@ -54,6 +58,8 @@ static void report_panic(void)
         else
             log_line(LOG_EMERG, "core %u did not stop", cpu);
         backtrace_log(cpu);
+        if (DEBUG_KERNEL)
+            lock_debug_log(cpu);
         log_flush_in_panic(); /* many cores' backtraces are more than the ring holds */
     }
     log_show_hidden_in_panic();
@@ -106,6 +112,8 @@ static void start_interrupts(void)
     smp_init();
     call_init();
     arch_irq_enable();
+    if (DEBUG_KERNEL)
+        lock_debug_irqs_open();
     ipi_scan_start();
 }
 
@@ -190,6 +198,8 @@ __attribute__((noreturn)) static void core_idle(void)
         while (core_job_run())
             continue;
         log_drain();
+        if (DEBUG_KERNEL)
+            lock_debug_none("halts");
         arch_irq_disable();
         if (log_unattended() || core_job_waiting())
             arch_irq_enable();
@@ -209,7 +219,7 @@ void kmain(const char *cmdline)
     params_parse(cmdline, &params);
     panic_set_hooks(&panic_hooks);
     log_set_console_level((int)params.loglevel);
-    log_info("Carillon");
+    log_info("Carillon%s", DEBUG_KERNEL ? ", debug kernel" : "");
     int serial = serial_init(params.console_baud);
     /* can print */
 

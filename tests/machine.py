@@ -2,7 +2,8 @@
 """A PC in QEMU that a test talks to over the serial port.
 
 A test waits for lines, never for a time. Whatever it waits for, the machine's limit ends the wait:
-the test then fails with the machine's last output. All output is kept in build/test/NAME.log.
+the test then fails with the machine's last output. All output is kept in build/test/NAME.log
+(build/debug/test under DEBUG=1).
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from pexpect.popen_spawn import PopenSpawn
 
 import qemu
 
-OUTPUT = qemu.ROOT / "build/test"
+OUTPUT = qemu.BUILD / "test"
 LOG_TAIL = 60  # lines shown when a test fails
 
 # The firmware's and the boot loader's terminal control; a kernel line may follow it directly.

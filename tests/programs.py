@@ -12,7 +12,7 @@ import tarfile
 from pathlib import Path
 
 from machine import OUTPUT, output_path
-from qemu import ROOT
+from qemu import BUILD, ROOT
 
 SOURCES = ROOT / "tests/user"
 BUILT = OUTPUT / "programs"
@@ -20,9 +20,10 @@ BUILT = OUTPUT / "programs"
 CC = ["gcc", "-std=gnu17", "-O2", "-g", "-ffreestanding", "-fno-pic", "-fno-pie",
       "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",
       "-fno-tree-loop-distribute-patterns", "-Wall", "-Wextra", "-Werror", "-Wshadow",
-      "-Wstrict-prototypes", "-Wmissing-prototypes", "-Itests/user/lib", "-Iuser", "-Ibuild/gen"]
+      "-Wstrict-prototypes", "-Wmissing-prototypes", "-Itests/user/lib", "-Iuser",
+      f"-I{BUILD}/gen"]
 NASM = ["nasm", "-f", "elf64", "-g", "-F", "dwarf", "-w+all", "-Werror", "-Itests/user/",
-        "-Ibuild/gen/"]
+        f"-I{BUILD}/gen/"]
 LD = ["ld", "-static", "-e", "_start", "-z", "max-page-size=4096", "-z", "noexecstack",
       "--build-id=none", "--fatal-warnings"]
 
@@ -48,7 +49,7 @@ def compiled(source):
 @functools.cache
 def library():
     sources = [*sorted((SOURCES / "lib").glob("*.[ca]*")), *sorted((ROOT / "user/lib").glob("*.*")),
-               ROOT / "build/gen/carillon_stubs.asm"]
+               BUILD / "gen/carillon_stubs.asm"]
     return [compiled(source) for source in sources]
 
 

@@ -19,12 +19,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OUTPUT = ROOT / "build/host"
+BUILD = os.environ.get("BUILD", "build")
+OUTPUT = ROOT / BUILD / "host"
 LIMIT = 300  # seconds for one program
 
 CC = os.environ.get("HOST_CC", "gcc")
 FLAGS = ["-std=gnu17", "-g", "-O1", "-Wall", "-Wextra", "-Werror",
-         "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", "-Itests/host/fake", "-Isrc", "-Ibuild/gen"]
+         "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", "-DCARILLON_DEBUG=0",
+         "-Itests/host/fake", "-Isrc", f"-I{BUILD}/gen"]
 SANITIZERS = ["-fsanitize=address,undefined"]
 
 TESTS = sorted((ROOT / "tests/host").glob("test_*.c"))

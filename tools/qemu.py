@@ -6,6 +6,7 @@ As a program it prints the command line that its options describe.
 """
 
 import argparse
+import os
 import re
 import shlex
 import shutil
@@ -14,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-KERNEL = ROOT / "build/carillon.elf"
-INITRD = ROOT / "build/initrd.tar"
+BUILD = ROOT / os.environ.get("BUILD", "build")  # build/debug under DEBUG=1
+KERNEL = BUILD / "carillon.elf"
+INITRD = BUILD / "initrd.tar"
+DEBUG_KERNEL = ROOT / "build/debug/carillon.elf"
 
 OVMF = Path("/usr/share/OVMF")
 OVMF_CODE = OVMF / "OVMF_CODE_4M.fd"
@@ -123,7 +126,7 @@ def main():
     parser.add_argument("--iso", type=Path)
     parser.add_argument("--kernel", type=Path)
     parser.add_argument("--initrd", type=Path)
-    parser.add_argument("--scratch", type=Path, default=ROOT / "build/run")
+    parser.add_argument("--scratch", type=Path, default=BUILD / "run")
     parser.add_argument("extra", nargs="*", help="more options for QEMU, after --")
     options = vars(parser.parse_args())
     scratch = options.pop("scratch")

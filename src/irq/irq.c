@@ -22,7 +22,7 @@ DEFINE_PERCPU(struct vector_slot, vector_table[ARCH_VECTOR_COUNT]);
 DEFINE_PERCPU(_Atomic uint32_t, irq_handling);
 static DEFINE_PERCPU(struct irq_stat *, irq_stats); /* I: an array of irq_count */
 
-static struct spinlock irq_lock = SPINLOCK("irq");
+static struct spinlock irq_lock = SPINLOCK(RANK_IRQ, "irq");
 static struct irq_desc *irq_descs; /* I: the array; its entries L: irq_lock */
 static uint32_t irq_count;
 static uint32_t first_message;

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 
 #include "lib/console_internal.h"
+#include "lib/debug.h"
 #include "lib/log.h"
 #include "lib/panic.h"
 #include "lib/spinlock.h"
@@ -21,7 +22,7 @@
 /* Longer than the lines that a drain shows under one hold of the lock take at 115200 baud. */
 #define PANIC_WAIT_NS UINT64_C(200000000)
 
-static struct spinlock console_spinlock = SPINLOCK("console");
+static struct spinlock console_spinlock = SPINLOCK(RANK_CONSOLE, "console");
 static _Atomic uint32_t waiters;
 static struct console *_Atomic consoles;
 static bool line_begun; /* L: console_spinlock; text stands on the line, no newline yet */
@@ -115,6 +116,7 @@ void console_register(struct console *console)
 
 void console_begin(void)
 {
+    ASSERT_THREAD();
     console_lock();
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The waiting half of a spin lock; taking a free one and giving it back are inline.
+ * Taking a spin lock, and waiting for it; giving it back is inline.
  *
  * A core that waits with interrupts off cannot be reached by an IPI. If the holder in turn waits
  * for that core's answer (a shootdown), both would wait for ever; so the waiter answers what is in
@@ -23,18 +23,43 @@ static void wait_turn(const struct spinlock *lock, uint64_t since_ns, bool *repo
     if (!*reported && arch_clock_ns() - since_ns > REPORT_NS) {
         *reported = true;
         log_warn("core %u has waited 1 s for the lock \"%s\"", arch_cpu(), lock->name);
+        if (DEBUG_KERNEL)
+            lock_debug_log_holder(lock);
+        log_drain(); /* nobody else may be awake to show it */
     }
+}
+
+static bool take(struct spinlock *lock)
+{
+    /* acquire: pairs with the release in spin_unlock */
+    return atomic_exchange_explicit(&lock->taken, 1, memory_order_acquire) == 0;
+}
+
+static void wait_and_take(struct spinlock *lock)
+{
+    uint64_t since_ns = arch_clock_ns();
+    bool reported = false;
+    do {
+        /* relaxed: only a hint when to try again; take() orders what follows */
+        while (atomic_load_explicit(&lock->taken, memory_order_relaxed) != 0)
+            wait_turn(lock, since_ns, &reported);
+    } while (!take(lock));
 }
 
 void spin_lock(struct spinlock *lock)
 {
-    if (spin_trylock(lock))
-        return;
-    uint64_t since_ns = arch_clock_ns();
-    bool reported = false;
-    while (!spin_trylock(lock)) {
-        /* relaxed: only a hint when to try again; spin_trylock orders what follows */
-        while (atomic_load_explicit(&lock->taken, memory_order_relaxed) != 0)
-            wait_turn(lock, since_ns, &reported);
-    }
+    if (DEBUG_KERNEL)
+        lock_debug_before(lock, (uintptr_t)__builtin_return_address(0));
+    if (!take(lock))
+        wait_and_take(lock);
+    if (DEBUG_KERNEL)
+        lock_debug_taken(lock, (uintptr_t)__builtin_return_address(0));
+}
+
+bool spin_trylock(struct spinlock *lock)
+{
+    bool taken = take(lock);
+    if (DEBUG_KERNEL && taken)
+        lock_debug_taken(lock, (uintptr_t)__builtin_return_address(0));
+    return taken;
 }

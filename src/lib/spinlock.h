@@ -7,6 +7,9 @@
  * it waits with interrupts off it answers its core's inbox (spin_wait_hook), because the holder
  * may be waiting for that very answer.
  *
+ * Each lock has its rank in lib/lock_rank.h, which says in what order they are taken and whether
+ * interrupts are off meanwhile; the debug kernel holds everybody to it (lib/lock_debug.c).
+ *
  * Context: hardirq (spin_trylock: any). Sleeps: no.
  */
 #pragma once
@@ -15,29 +18,34 @@
 #include <stdbool.h>
 
 #include "arch/arch.h"
+#include "lib/debug.h"
+#include "lib/lock_debug.h"
+#include "lib/lock_rank.h"
 
 struct spinlock {
     _Atomic uint32_t taken;
-    const char *name; /* for the report of a wait that lasts */
+    uint32_t rank;    /* enum lock_rank */
+    const char *name; /* for reports */
 };
 
-#define SPINLOCK(lock_name)                                                                        \
+#define SPINLOCK(lock_rank, lock_name)                                                             \
     {                                                                                              \
-        .taken = 0, .name = (lock_name)                                                            \
+        .taken = 0, .rank = (lock_rank), .name = (lock_name)                                       \
     }
 
 /* Take the lock; interrupts stay as they are. */
 void spin_lock(struct spinlock *lock);
 
-/* Take the lock if it is free. Returns: true if it is now the caller's. */
-static inline bool spin_trylock(struct spinlock *lock)
-{
-    /* acquire: pairs with the release in spin_unlock */
-    return atomic_exchange_explicit(&lock->taken, 1, memory_order_acquire) == 0;
-}
+/*
+ * Take the lock if it is free. Who does not wait cannot wait for ever: the order of the ranks does
+ * not bind it. Returns: true if it is now the caller's.
+ */
+bool spin_trylock(struct spinlock *lock);
 
 static inline void spin_unlock(struct spinlock *lock)
 {
+    if (DEBUG_KERNEL)
+        lock_debug_released(lock);
     atomic_store_explicit(&lock->taken, 0, memory_order_release);
 }
 

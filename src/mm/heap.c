@@ -51,7 +51,8 @@ struct heap_class {
 };
 
 /* The larger sizes are the largest multiples of 64 of which 10, 8, 7 ... 2 fit into a slab. */
-#define CLASS(i, bytes) [i] = {SPINLOCK("heap.class"), (bytes), LIST_INIT(classes[i].slabs), NULL}
+#define CLASS(i, bytes)                                                                            \
+    [i] = {SPINLOCK(RANK_HEAP, "heap.class"), (bytes), LIST_INIT(classes[i].slabs), NULL}
 static struct heap_class classes[] = {
     CLASS(0, 16),   CLASS(1, 32),   CLASS(2, 48),    CLASS(3, 64),
     CLASS(4, 128),  CLASS(5, 192),  CLASS(6, 256),   CLASS(7, 320),

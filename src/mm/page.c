@@ -65,7 +65,7 @@ struct page_cache {
 static DEFINE_PERCPU(struct page_cache, page_cache);
 static struct cpumask cache_cpus; /* the cores whose cache is ready */
 
-static struct spinlock buddy_lock = SPINLOCK("page.buddy");
+static struct spinlock buddy_lock = SPINLOCK(RANK_PAGE, "page.buddy");
 static struct list_node free_blocks[ORDERS]; /* L: buddy_lock */
 static _Atomic uint64_t free_frames;         /* L: buddy_lock, read anywhere; caches left out */
 

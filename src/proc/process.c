@@ -5,6 +5,7 @@
  */
 #include "proc/process.h"
 
+#include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/signal.h"
@@ -48,6 +49,7 @@ static void set_name(struct process *process, const char *path)
 
 int process_run(const char *path, const char *const *args, size_t argc, struct process_end *end)
 {
+    ASSERT_THREAD();
     struct process process = {.pid = PROCESS_INIT_PID};
     struct loaded_program program;
     set_name(&process, path);

@@ -8,6 +8,7 @@
  */
 #include "smp/call.h"
 
+#include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/spinlock.h"
@@ -40,6 +41,7 @@ static bool push(cpu_t cpu, struct core_call *call)
 
 static void send(cpu_t cpu, struct core_call *call)
 {
+    ASSERT_NOT_NMI();
     atomic_store_explicit(&call->busy, true, memory_order_relaxed);
     if (push(cpu, call) && arch_ipi_send(cpu, ARCH_VECTOR_CALL) != 0)
         log_err("smp: core %u was not rung for a call: the ICR stays busy; the scan will", cpu);
@@ -59,6 +61,7 @@ static struct core_call *reverse(struct core_call *list)
 
 void call_answer(void)
 {
+    ASSERT_IRQS_OFF();
     /* acquire: pairs with push(): the calls are complete */
     struct core_call *list =
         reverse(atomic_exchange_explicit(this_cpu_ptr(inbox), NULL, memory_order_acquire));

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 
 #include "irq/irq.h"
+#include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "smp/ipi.h"
@@ -178,6 +179,7 @@ void smp_start_cores(const struct smp_params *params, void (*core_main)(void))
 
 int core_job_start(cpu_t cpu, void (*fn)(void *arg), void *arg)
 {
+    ASSERT_THREAD();
     /* the boot core is not idle: it runs the first program */
     if (cpu >= arch_cpu_count() || !cpumask_test(&smp_online, cpu) || cpu == arch_cpu() || cpu == 0)
         return -ENXIO;

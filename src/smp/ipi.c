@@ -29,6 +29,7 @@
 
 #include "irq/irq.h"
 #include "lib/cpumask.h"
+#include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/panic.h"
@@ -40,7 +41,7 @@
 #define SELF_WAIT_NS UINT64_C(100000000)
 
 /* Registrations and what is online change under it; held with interrupts on, never in hardirq. */
-static struct spinlock ipi_control = SPINLOCK("ipi control");
+static struct spinlock ipi_control = SPINLOCK(RANK_IPI_CONTROL, "ipi control");
 
 /* Odd while this core is between its check of a vector and its ICR write. */
 static DEFINE_PERCPU(_Atomic uint32_t, ipi_sending);
@@ -178,6 +179,7 @@ static long ring_many(const struct cpumask *mask, unsigned vector)
 
 long ipi_send_mask(const struct cpumask *mask, int vector)
 {
+    ASSERT_NOT_NMI();
     return is_user_vector(vector) ? ring_many(mask, (unsigned)vector) : -EINVAL;
 }
 
@@ -193,6 +195,7 @@ static long ring_others(unsigned vector)
 
 long ipi_send(int core, int vector)
 {
+    ASSERT_NOT_NMI();
     if (!is_user_vector(vector) || core < IPI_OTHERS || core >= (int)arch_cpu_count())
         return -EINVAL;
     if (core == IPI_ALL)
@@ -223,6 +226,7 @@ int ipi_register_handler(int vector, const char *name, irq_handler handler)
     if (!is_user_vector(vector))
         return -EINVAL;
     ASSERT(arch_irqs_enabled());
+    ASSERT_THREAD();
     int irq = -EBUSY;
     spin_lock(&ipi_control);
     if (!taken_anywhere((unsigned)vector))
@@ -278,6 +282,7 @@ int ipi_unregister(int vector)
     if (!is_user_vector(vector))
         return -EINVAL;
     ASSERT(arch_irqs_enabled()); /* else its own core's rings would never be taken */
+    ASSERT_THREAD();
     int result = -ENOENT;
     spin_lock(&ipi_control);
     uint32_t irq = irq_at(0, (unsigned)vector);

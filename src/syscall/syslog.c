@@ -30,7 +30,7 @@ enum syslog_type {
 
 enum { CONSOLE_LEVEL_OFF = LOG_EMERG, NO_SAVED_LEVEL = -1 };
 
-static struct spinlock syslog_lock = SPINLOCK("syslog");
+static struct spinlock syslog_lock = SPINLOCK(RANK_SYSLOG, "syslog");
 static struct log_cursor read_at;        /* L: type 2 */
 static size_t read_partial;              /* L: bytes of the line there that were read already */
 static struct log_cursor cleared_at;     /* L: types 3 and 4 begin here */

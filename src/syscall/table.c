@@ -7,7 +7,9 @@
  * branch, so that a CPU which guesses the comparison wrong still reads inside the table.
  */
 #include "arch/arch.h"
+#include "lib/debug.h"
 #include "lib/errno.h"
+#include "lib/lock_debug.h"
 #include "lib/log.h"
 #include "syscall_proto.h"
 #include "syscall_table.inc"
@@ -24,6 +26,8 @@ static inline uint64_t clamp_index(uint64_t index, uint64_t size)
 static long dispatch(const struct syscall_entry *table, uint64_t size, uint64_t number,
                      const uint64_t args[6])
 {
+    ASSERT_IRQS_ON();
+    ASSERT_THREAD();
     if (number >= size)
         return -ENOSYS;
     const struct syscall_entry *entry = &table[clamp_index(number, size)];
@@ -44,4 +48,6 @@ void user_return_work(void)
 {
     if (log_pending())
         log_drain();
+    if (DEBUG_KERNEL)
+        lock_debug_none("goes to ring 3");
 }

@@ -37,7 +37,7 @@ struct ioapic {
     uint32_t inputs;           /* I */
 };
 
-static struct spinlock ioapic_lock = SPINLOCK("ioapic");
+static struct spinlock ioapic_lock = SPINLOCK(RANK_IOAPIC, "ioapic");
 static struct ioapic ioapics[MADT_IOAPICS_MAX];
 static size_t ioapic_count;
 static uint32_t gsi_count;

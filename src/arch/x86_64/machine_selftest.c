@@ -11,9 +11,11 @@
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/vectors.h"
 #include "irq/irq.h"
+#include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/selftest.h"
+#include "lib/spinlock.h"
 #include "smp/call.h"
 #include "smp/cores.h"
 
@@ -188,6 +190,26 @@ static void test_panic_nmi(void)
         arch_relax();
 }
 SELFTEST_ON_REQUEST("panic-nmi", test_panic_nmi);
+
+static struct spinlock nmi_lock = SPINLOCK(RANK_PAGE, "in an NMI");
+
+static void lock_in_nmi(const struct trap_frame *frame)
+{
+    (void)frame;
+    (void)spin_trylock(&nmi_lock);
+}
+
+static void test_lock_in_nmi(void)
+{
+    if (!DEBUG_KERNEL) {
+        selftest_skip("needs the debug kernel");
+        return;
+    }
+    (void)trap_ask_by_nmi(arch_cpu(), lock_in_nmi);
+    for (;;)
+        arch_relax();
+}
+SELFTEST_ON_REQUEST("debug-lock-in-nmi", test_lock_in_nmi);
 
 static void test_null_call(void)
 {

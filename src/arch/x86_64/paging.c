@@ -45,7 +45,7 @@ enum {
 };
 
 static uint64_t *kernel_root; /* I: through the direct map */
-static struct spinlock kva_lock = SPINLOCK("kva");
+static struct spinlock kva_lock = SPINLOCK(RANK_KVA, "kva");
 static uint64_t kva_next = KVA_BASE; /* L: kva_lock */
 
 void *arch_direct(paddr_t pa)

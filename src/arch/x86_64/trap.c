@@ -16,6 +16,7 @@
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/stop.h"
 #include "arch/x86_64/vectors.h"
+#include "lib/debug.h"
 #include "lib/log.h"
 #include "lib/panic.h"
 
@@ -223,11 +224,19 @@ uint64_t arch_nmi_count(cpu_t cpu)
     return atomic_load_explicit(percpu_of(cpu, nmi_count), memory_order_relaxed);
 }
 
+static void take_nmi(const struct trap_frame *frame)
+{
+    unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_NMI) : 0;
+    handle_nmi(frame);
+    if (DEBUG_KERNEL)
+        context_leave(CONTEXT_NMI, entered);
+}
+
 static void handle_exception(struct trap_frame *frame)
 {
     uint64_t address = frame->vector == TRAP_PF ? read_cr2() : 0;
     if (frame->vector == TRAP_NMI)
-        handle_nmi(frame);
+        take_nmi(frame);
     else if (trap_from_user(frame) && exceptions[frame->vector].signal != 0)
         user_exception(frame, address);
     else if (frame->vector != TRAP_PF || !fix_up(frame, address))
@@ -264,13 +273,21 @@ static void handle_interrupt(uint8_t vector)
     }
 }
 
+static void take_interrupt(uint8_t vector)
+{
+    unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_HARDIRQ) : 0;
+    handle_interrupt(vector);
+    if (DEBUG_KERNEL)
+        context_leave(CONTEXT_HARDIRQ, entered);
+}
+
 void trap_dispatch(struct trap_frame *frame)
 {
     if (frame->vector < VECTOR_EXCEPTION_COUNT) {
         handle_exception(frame);
         return;
     }
-    handle_interrupt((uint8_t)frame->vector);
+    take_interrupt((uint8_t)frame->vector);
     if (trap_from_user(frame)) {
         arch_irq_enable();
         user_return_work();

@@ -37,3 +37,7 @@ __attribute__((weak)) void log_line(enum log_level level, const char *fmt, ...)
     (void)level;
     (void)fmt;
 }
+
+__attribute__((weak)) void log_drain(void)
+{
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The debug kernel, `make DEBUG=1`: the same sources with the kernel's own rules checked while it
+ * runs. A broken rule is a panic that names the places.
+ *
+ * What only the debug kernel does stands behind `if (DEBUG_KERNEL)`: both kernels compile it, the
+ * plain one drops it.
+ */
+#pragma once
+
+#include "arch/arch.h"
+#include "lib/panic.h"
+
+enum { DEBUG_KERNEL = CARILLON_DEBUG };
+
+/*
+ * Contexts, as the prototypes of the tree name them. The debug kernel keeps account of them; the
+ * plain one does not know.
+ */
+enum context { CONTEXT_THREAD, CONTEXT_HARDIRQ, CONTEXT_NMI };
+
+/*
+ * A handler of kind `context` (not THREAD) begins. An interrupt that came although a lock is held
+ * that wants interrupts off is a panic. Returns: what context_leave() wants back.
+ * Context: any, interrupts off; debug kernel only.
+ */
+unsigned context_enter(enum context context);
+
+/*
+ * The handler ends. One that keeps a lock, or turned interrupts on, is a panic.
+ * Context: any; debug kernel only.
+ */
+void context_leave(enum context context, unsigned entered);
+
+/* What this core is doing. Context: any; debug kernel only. */
+enum context context_now(void);
+
+/* The name of a context, for a message. Context: any. */
+const char *context_name(enum context context);
+
+/* What a function's prototype says of its context: the debug kernel panics where it is broken. */
+#define ASSERT_CONTEXT(cond)                                                                       \
+    do {                                                                                           \
+        if (DEBUG_KERNEL && !(cond))                                                               \
+            panic("%s:%d: %s called in %s, interrupts %s", __FILE__, __LINE__, __func__,           \
+                  context_name(context_now()), arch_irqs_enabled() ? "on" : "off");                \
+    } while (0)
+#define ASSERT_THREAD() ASSERT_CONTEXT(context_now() == CONTEXT_THREAD)
+#define ASSERT_NOT_NMI() ASSERT_CONTEXT(context_now() != CONTEXT_NMI)
+#define ASSERT_IRQS_ON() ASSERT_CONTEXT(arch_irqs_enabled())
+#define ASSERT_IRQS_OFF() ASSERT_CONTEXT(!arch_irqs_enabled())

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The order of all spin locks, outermost first: who holds one takes only such as stand below it.
+ * docs/locking.md says what each guards.
+ */
+#pragma once
+
+enum lock_rank {
+    /* Held with interrupts on: taken in threads alone, never by a handler. */
+    RANK_IPI_CONTROL = 1,
+    RANK_SYSLOG,
+    RANK_CONSOLE,
+
+    /* Held with interrupts off. */
+    RANK_IRQS_OFF,
+    RANK_IRQ = RANK_IRQS_OFF,
+    RANK_IOAPIC,
+    RANK_KVA,
+    RANK_HEAP,
+    RANK_PAGE,
+};

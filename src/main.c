@@ -219,7 +219,9 @@ void kmain(const char *cmdline)
     params_parse(cmdline, &params);
     panic_set_hooks(&panic_hooks);
     log_set_console_level((int)params.loglevel);
-    log_info("Carillon%s", DEBUG_KERNEL ? ", debug kernel" : "");
+    log_info("Carillon");
+    if (DEBUG_KERNEL)
+        log_info("debug: the kernel's own rules are checked while it runs");
     int serial = serial_init(params.console_baud);
     /* can print */
 

@@ -77,7 +77,7 @@ def test_wait_names_the_holder(machine):
 def test_demonstration(machine):
     run = Run("debug-demo")
     vm = machine(config(run), run.limit, run.name)
-    vm.wait_line("Carillon, debug kernel", forbid=run.forbid)
+    vm.wait_line("debug: the kernel's own rules are checked while it runs", forbid=run.forbid)
     vm.wait_line(*sorted(received(range(4))), forbid=run.forbid)
     vm.wait_line(exited(0), forbid=run.forbid)
     assert vm.wait_exit() == 0

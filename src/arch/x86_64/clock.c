@@ -30,6 +30,7 @@
 enum {
     SCALE_SHIFT = 32,
     MEASURE_MS = 10,
+    MEASURE_TRIES = 3,
     PAIR_TRIES = 8,
     MOVE_READS_MAX = 100000, /* reads in which a counter must move at least once */
 
@@ -53,6 +54,7 @@ enum {
     PIT_LATCH_CHANNEL2 = 0x80,
     PORT_B = 0x61,
     PORT_B_GATE2 = 1 << 0,
+    PORT_B_OUT2 = 1 << 5,
     PORT_B_SPEAKER = 1 << 1,
 };
 
@@ -63,7 +65,8 @@ struct reference {
     bool (*start)(void); /* false: not there */
     uint64_t (*read)(void);
     uint64_t (*hz)(void);
-    uint64_t mask; /* it wraps here */
+    bool (*wrapped)(void); /* since start(); NULL: it lasts longer than any measurement */
+    uint64_t mask;         /* it wraps here */
 };
 
 static uint64_t boot_ticks; /* I */
@@ -181,12 +184,19 @@ static uint64_t pit_hz(void)
     return PIT_HZ;
 }
 
+/* In mode 0 the output rises when the count has ended (Intel 8254 data sheet, "Mode 0"). */
+static bool pit_wrapped(void)
+{
+    return (io_in8(PORT_B) & PORT_B_OUT2) != 0;
+}
+
 /* ---- measuring ------------------------------------------------------------------------------- */
 
 static const struct reference references[] = {
-    {"HPET", PARAM_CLOCK_HPET, hpet_start, hpet_read, hpet_hz, UINT32_MAX},
-    {"ACPI PM timer", PARAM_CLOCK_PMTIMER, pm_timer_start, pm_timer_read, pm_timer_hz, 0xffffff},
-    {"PIT", PARAM_CLOCK_PIT, pit_start, pit_read, pit_hz, 0xffff},
+    {"HPET", PARAM_CLOCK_HPET, hpet_start, hpet_read, hpet_hz, NULL, UINT32_MAX},
+    {"ACPI PM timer", PARAM_CLOCK_PMTIMER, pm_timer_start, pm_timer_read, pm_timer_hz, NULL,
+     0xffffff},
+    {"PIT", PARAM_CLOCK_PIT, pit_start, pit_read, pit_hz, pit_wrapped, 0xffff},
 };
 enum { REFERENCE_COUNT = sizeof(references) / sizeof(references[0]) };
 
@@ -216,9 +226,11 @@ static void read_pair(const struct reference *reference, uint64_t *ticks, uint64
     }
 }
 
-/* The TSC's rate beside `reference`, or 0 if that makes no sense. */
-static uint64_t measure(const struct reference *reference)
+/* The TSC's rate beside `reference`, or 0 if that makes no sense. *again: the CPU was away for so
+ * long (firmware, a busy host) that the counter's word is not worth anything. */
+static uint64_t measure_once(const struct reference *reference, bool *again)
 {
+    *again = false;
     if (!reference->start() || reference->hz() > REFERENCE_HZ_MAX || !counter_moves(reference))
         return 0;
     uint64_t ticks0, count0, ticks1 = 0, count1 = 0;
@@ -236,7 +248,17 @@ static uint64_t measure(const struct reference *reference)
     uint64_t counted = (count1 - count0) & reference->mask;
     /* within 64 bits: at most TSC_HZ_MAX ticks in the time allowed, times REFERENCE_HZ_MAX */
     uint64_t hz = (ticks1 - ticks0) * reference->hz() / counted;
+    *again = reference->wrapped != NULL && reference->wrapped();
     return hz >= TSC_HZ_MIN && hz <= TSC_HZ_MAX ? hz : 0;
+}
+
+static uint64_t measure(const struct reference *reference)
+{
+    bool again = true;
+    uint64_t hz = 0;
+    for (int i = 0; i < MEASURE_TRIES && again; i++)
+        hz = measure_once(reference, &again);
+    return again ? 0 : hz;
 }
 
 static bool set_rate(uint64_t hz, const char *source)

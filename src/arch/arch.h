@@ -53,8 +53,12 @@ enum {
  * void     arch_relax(void)             one step of a spin (pause)          Context: any
  * void     arch_wait_for_interrupt(void) enable and halt in one step; returns with interrupts on
  *                                                                           Context: thread
- * uint64_t arch_ticks(void)             this core's cycle counter           Context: any
- * uint64_t arch_ticks_ordered(void)     the same, after all earlier loads   Context: any
+ * void     arch_work_note(void)         this core owes work: see user_return_work, core_idle
+ * (main.c) Context: any bool     arch_work_due(void)          was it told so since the last
+ * arch_work_begin()? Context: any void     arch_work_begin(void)        forget it; the caller does
+ * the work next. Context: thread uint64_t arch_ticks(void)             this core's cycle counter
+ * Context: any uint64_t arch_ticks_ordered(void)     the same, after all earlier loads   Context:
+ * any
  */
 
 /* ---- set-up: the machine's part of main.c's list, in this order, boot core only ---------------
@@ -375,11 +379,13 @@ struct user_fault {
 };
 __attribute__((noreturn)) void proc_user_fault(const struct user_fault *fault);
 
-/* syscall: int 0x80 with the number in rax and six arguments. Context: thread, interrupts on. */
-long syscall_int80(uint64_t number, const uint64_t args[6]);
+/*
+ * syscall: the two gates' tables of functions (syscall/table.asm), which the gates alone use: one
+ * entry for each number below ARCH_GATE_CALLS, a power of two. A function gets up to six arguments
+ * as C passes them and returns what the program shall find in rax. Context: thread, interrupts on.
+ */
+enum { ARCH_GATE_CALLS = 512 };
 
-/* syscall: the syscall instruction, Linux's number and six arguments. Context: as there. */
-long syscall_linux(uint64_t number, const uint64_t args[6]);
-
-/* syscall: work owed before ring 3 goes on. Context: thread, interrupts on. */
+/* syscall: do the work that arch_work_note() told of, before ring 3 goes on. Context: thread,
+ * interrupts on. */
 void user_return_work(void);

@@ -346,6 +346,7 @@ static void put_line(enum log_level level, const char *text, size_t len)
     }
     if (first_taken)
         publish(slot_of(claim), claim & POSITION_MASK);
+    arch_work_note(); /* after it: who does the work finds the line */
 }
 
 static enum log_level valid_level(enum log_level level)

@@ -12,12 +12,7 @@
 #include "lib/text.h"
 #include "proc/loader.h"
 
-static DEFINE_PERCPU(struct process *, current_process);
-
-struct process *process_current(void)
-{
-    return this_cpu(current_process);
-}
+DEFINE_PERCPU(struct process *, current_process);
 
 static const char *signal_name(int signal)
 {

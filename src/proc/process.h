@@ -33,8 +33,13 @@ struct process {
  */
 int process_run(const char *path, const char *const *args, size_t argc, struct process_end *end);
 
+DECLARE_PERCPU(struct process *, current_process); /* P */
+
 /* The process that runs on this core. Context: thread, in a system call. */
-struct process *process_current(void);
+static inline struct process *process_current(void)
+{
+    return this_cpu(current_process);
+}
 
 /* End the calling process with a status (its low byte counts). Context: thread. Never returns. */
 __attribute__((noreturn)) void process_exit(int status);

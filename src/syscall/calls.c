@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The calls of the int 0x80 gate, all but syslog (syslog.c). Arguments have their C types already:
- * the generated wrappers have sign-extended the ints. Each function checks in the contract's order:
- * the form of the arguments, then the core, then what is there.
+ * The calls of both gates, all but syslog (syslog.c). The gates pass the program's registers as C
+ * passes arguments (stubs.asm), and of a register that holds an int C looks at the low 32 bits
+ * alone. Each function checks in the contract's order: the form of the arguments, then the core,
+ * then what is there.
  *
  * Context: thread, interrupts on, for all of this file.
  */
@@ -22,6 +23,13 @@ enum {
     WRITE_MAX = 0x7ffff000, /* as on Linux: one call moves no more */
     FD_COUNT = 3,           /* 0, 1 and 2 are the console */
 };
+
+_Static_assert((int)SYSCALL_TABLE_SIZE == (int)ARCH_GATE_CALLS, "tools/gen-syscalls");
+
+long sys_none(void)
+{
+    return -ENOSYS;
+}
 
 long sys_exit(int status)
 {

@@ -142,14 +142,18 @@ CASE single_step_over_gate
 .at:
     ret
 
+; sysretq restores TF in time for its own end: the trap comes as if `syscall` were any instruction.
+; The first call does what work is due on this core, with which the way back would be iretq.
 CASE single_step_over_syscall
+    mov eax, LINUX_GETPID
+    syscall
     mov eax, LINUX_GETPID
     pushfq
     or qword [rsp], FLAG_TF
     popfq
     syscall
-    nop
 .at:
+    nop
     ret
 
 ; ---- instructions that are not the program's -----------------------------------------------------

@@ -11,6 +11,8 @@
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/smap.h"
 #include "arch/x86_64/trap.h"
+#include "lib/debug.h"
+#include "lib/errno.h"
 
 #define DEFINE(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"((long)(value)))
 
@@ -26,6 +28,21 @@ void asm_offsets(void)
     DEFINE(SMAP_CLAC, SMAP_CLAC);
     DEFINE(TRAP_STUB_SIZE, TRAP_STUB_SIZE);
     DEFINE(TRAP_SYSCALL, TRAP_SYSCALL);
+    DEFINE(FRAME_RAX, offsetof(struct trap_frame, rax));
+    DEFINE(FRAME_RCX, offsetof(struct trap_frame, rcx));
+    DEFINE(FRAME_RDX, offsetof(struct trap_frame, rdx));
+    DEFINE(FRAME_RSI, offsetof(struct trap_frame, rsi));
+    DEFINE(FRAME_RDI, offsetof(struct trap_frame, rdi));
+    DEFINE(FRAME_R8, offsetof(struct trap_frame, r8));
+    DEFINE(FRAME_R9, offsetof(struct trap_frame, r9));
+    DEFINE(FRAME_R10, offsetof(struct trap_frame, r10));
+    DEFINE(FRAME_R11, offsetof(struct trap_frame, r11));
+    DEFINE(FRAME_RIP, offsetof(struct trap_frame, rip));
+    DEFINE(FRAME_RFLAGS, offsetof(struct trap_frame, rflags));
+    DEFINE(FRAME_RSP, offsetof(struct trap_frame, rsp));
+    DEFINE(ARCH_GATE_CALLS, ARCH_GATE_CALLS);
+    DEFINE(ENOSYS, ENOSYS);
+    DEFINE(DEBUG_KERNEL, DEBUG_KERNEL);
     DEFINE(TSS_RSP0, offsetof(struct tss, rsp));
     DEFINE(SEL_USER_CODE, SEL_USER_CODE);
     DEFINE(SEL_USER_DATA, SEL_USER_DATA);

@@ -61,6 +61,7 @@ DEFINE_PERCPU(uintptr_t, percpu_offset);
 uintptr_t percpu_offsets[MAX_CPUS];
 
 DEFINE_PERCPU(struct tss, cpu_tss);
+DEFINE_PERCPU(uint32_t, percpu_work_due);
 DEFINE_PERCPU(uint64_t, syscall_user_rsp); /* stubs.asm keeps it for some instructions */
 static DEFINE_PERCPU(uint64_t, gdt[GDT_ENTRIES]);
 

@@ -17,6 +17,8 @@ extern uintptr_t percpu_offsets[MAX_CPUS]; /* I: the GS base of every core, by i
 #define this_cpu_ptr(name) ((__typeof__(name) *)((uintptr_t) & (name) + this_cpu(percpu_offset)))
 #define percpu_of(cpu, name) ((__typeof__(name) *)((uintptr_t) & (name) + percpu_offsets[cpu]))
 
+DECLARE_PERCPU(uint32_t, percpu_work_due); /* P: not 0: arch_work_note() was called */
+
 enum { X86_FLAGS_IF = 1 << 9 };
 
 static inline cpu_t arch_cpu(void)
@@ -59,6 +61,23 @@ static inline void arch_irq_restore(uint64_t flags)
         arch_irq_enable();
     else
         arch_irq_disable();
+}
+
+/* One store, so that an NMI may come anywhere. Written by this core alone. */
+static inline void arch_work_note(void)
+{
+    this_cpu(percpu_work_due) = 1;
+}
+
+static inline bool arch_work_due(void)
+{
+    return this_cpu(percpu_work_due) != 0;
+}
+
+static inline void arch_work_begin(void)
+{
+    this_cpu(percpu_work_due) = 0;
+    __asm__ volatile("" : : : "memory"); /* first: what is noted from here on is not forgotten */
 }
 
 static inline void arch_relax(void)

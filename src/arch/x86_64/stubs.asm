@@ -6,20 +6,18 @@
 ;
 ;     void trap_dispatch(struct trap_frame *frame)
 ;
-; Entries of their own have int 0x80 and the syscall instruction, which enable interrupts and call
-;
-;     void int80_dispatch(struct trap_frame *frame)
-;     void linux_dispatch(struct trap_frame *frame)
-;
-; and NMI, #DF and #MC, which may strike between a ring change and its swapgs: they look at the GS
+; Entries of their own have the two gates, int 0x80 and the syscall instruction, which enable
+; interrupts and call what their table (syscall/table.asm) holds for the number in rax; and NMI, #DF
+; and #MC, which may strike between a ring change and its swapgs: they look at the GS
 ; base itself instead of at CS (a kernel's is negative). Interrupts are off on entry to all of them
 ; (Intel SDM vol 3A, "Flag Usage By Exception- or Interrupt-Handler Procedure"), DF and AC are as
 ; the interrupted code had them and are cleared here.
 
 %include "asm_offsets.inc"
 
-extern trap_dispatch, int80_dispatch, linux_dispatch
-extern cpu_tss, syscall_user_rsp
+extern trap_dispatch, trap_return_work, gate_check
+extern int80_calls, linux_calls
+extern cpu_tss, syscall_user_rsp, percpu_work_due
 
 MSR_GS_BASE equ 0xc0000101
 
@@ -115,7 +113,49 @@ trap_common:
 .to_kernel:
     iretq
 
-; ---- int 0x80 ------------------------------------------------------------------------------------
+; ---- the two gates -------------------------------------------------------------------------------
+
+; Both build the whole frame and leave it on the stack while the call runs: backtraces read it, and
+; whoever delivers a signal or changes the program (execve) finds and may change it there. The short
+; way back takes from it only what C does not keep (System V ABI, AMD64, "Registers": rbx, rbp and
+; r12 to r15 are the program's again when the function has returned). So whoever changes the frame
+; calls arch_work_note(); with work due, leave_gate goes the long way, which restores everything.
+
+; Call the function that table %1 has for the number in rax. Its arguments are where C wants them;
+; its result goes to rax, and then interrupts are off. All 64 bits of the number are compared; a CPU
+; that guesses this jump wrong meets the `and`, which keeps the index within the table.
+%macro CALL_BY_NUMBER 1
+    cmp rax, ARCH_GATE_CALLS
+    jae .no_such_call
+    and eax, ARCH_GATE_CALLS - 1
+    call [%1 + rax * 8]
+.done:
+%if DEBUG_KERNEL
+    mov [rsp + FRAME_RAX], rax
+    call gate_check
+    mov rax, [rsp + FRAME_RAX]
+%endif
+    cli                                 ; from this look on nothing comes that could owe work
+    cmp dword [gs:rel percpu_work_due], 0
+    jne leave_gate
+%endmacro
+
+; Behind the way back, so that no call jumps over it.
+%macro NO_SUCH_CALL 0
+.no_such_call:
+    mov rax, -ENOSYS
+    jmp .done
+%endmacro
+
+; Registers in which C passes arguments, and r10, come back from the frame.
+%macro RESTORE_ARGUMENTS 0
+    mov rdi, [rsp + FRAME_RDI]
+    mov rsi, [rsp + FRAME_RSI]
+    mov rdx, [rsp + FRAME_RDX]
+    mov r8, [rsp + FRAME_R8]
+    mov r9, [rsp + FRAME_R9]
+    mov r10, [rsp + FRAME_R10]
+%endmacro
 
 align 16
 global int80_entry
@@ -123,29 +163,37 @@ int80_entry:
     push qword 0
     push qword 0x80
     swapgs                              ; only ring 3 executes int 0x80
+.own_gs:
     PUSH_REGISTERS
     cld
     CLAC_IF_SMAP
-    xor ebp, ebp                        ; a kernel backtrace ends here
-    mov rdi, rsp
     sti
-    call int80_dispatch                 ; returns with interrupts off
-    POP_REGISTERS
+    mov r9, rbp                         ; rbx rcx rdx rsi rdi rbp become rdi rsi rdx rcx r8 r9
+    mov r8, rdi
+    mov rdi, rbx
+    xchg rcx, rsi
+    CALL_BY_NUMBER int80_calls
+
+    RESTORE_ARGUMENTS
+    mov rcx, [rsp + FRAME_RCX]
+    mov r11, [rsp + FRAME_R11]
+    add rsp, FRAME_RIP
     swapgs
+.user_gs:
     iretq
+.end:
+    NO_SUCH_CALL
 
-; ---- syscall ---------------------------------------------------------------------------------------
-
-; The CPU has put rip into rcx and the flags into r11, cleared what MSR_FMASK names (IF among it),
-; and changed nothing else: the stack is still the program's. Between here and the stack switch an
-; NMI, #DF or #MC finds its own stack and looks at the GS base; nothing else can come. The way back
-; is iretq, which restores the whole frame and does not care how far rip may point.
+; The CPU has put rip into rcx and the flags into r11, cleared what MSR_FMASK names (IF, DF and AC
+; among it), and changed nothing else: the stack is still the program's. Between here and the stack
+; switch an NMI, #DF or #MC finds its own stack and looks at the GS base; nothing else can come.
 align 16
 global syscall_entry
 syscall_entry:
     swapgs
     mov [gs:rel syscall_user_rsp], rsp
     mov rsp, [gs:rel cpu_tss + TSS_RSP0]
+.own_stack:
     push qword SEL_USER_DATA
     push qword [gs:rel syscall_user_rsp]
     push r11
@@ -154,10 +202,31 @@ syscall_entry:
     push qword 0
     push qword TRAP_SYSCALL
     PUSH_REGISTERS
-    xor ebp, ebp                        ; a kernel backtrace ends here
-    mov rdi, rsp
     sti
-    call linux_dispatch                 ; returns with interrupts off
+    mov rcx, r10                        ; rdi rsi rdx r10 r8 r9 become rdi rsi rdx rcx r8 r9
+    CALL_BY_NUMBER linux_calls
+
+; sysretq takes rip from rcx and the flags from r11. In ring 0, and with the program's stack, it
+; faults when rcx is not canonical (Intel SDM vol 2B, "SYSRET"). Here rcx is what `syscall` put
+; there, the address after an instruction that ring 3 ran: at most ARCH_USER_END, since the page
+; below 2^47 is never mapped. From the stack switch on it is as at the entry: what can come is an
+; NMI, #DF or #MC.
+    RESTORE_ARGUMENTS
+    mov rcx, [rsp + FRAME_RIP]
+    mov r11, [rsp + FRAME_RFLAGS]
+    mov rsp, [rsp + FRAME_RSP]
+.user_stack:
+    swapgs
+    o64 sysret
+.end:
+    NO_SUCH_CALL
+
+; The long way back: rax = the result, the frame on top of the stack, interrupts off.
+align 16
+leave_gate:
+    mov [rsp + FRAME_RAX], rax
+    mov rdi, rsp
+    call trap_return_work               ; returns with interrupts off and no work due
     POP_REGISTERS
     swapgs
     iretq

@@ -17,6 +17,7 @@
 #include "arch/x86_64/stop.h"
 #include "arch/x86_64/vectors.h"
 #include "lib/debug.h"
+#include "lib/lock_debug.h"
 #include "lib/log.h"
 #include "lib/panic.h"
 
@@ -288,7 +289,22 @@ void trap_dispatch(struct trap_frame *frame)
         return;
     }
     take_interrupt((uint8_t)frame->vector);
-    if (trap_from_user(frame)) {
+    if (trap_from_user(frame) && arch_work_due())
+        trap_return_work(frame);
+}
+
+void gate_check(void)
+{
+    ASSERT_IRQS_ON();
+    ASSERT_THREAD();
+    lock_debug_none("goes to ring 3");
+}
+
+void trap_return_work(struct trap_frame *frame)
+{
+    (void)frame; /* nobody changes it yet */
+    while (arch_work_due()) {
+        arch_work_begin();
         arch_irq_enable();
         user_return_work();
         arch_irq_disable();
@@ -301,21 +317,4 @@ void syscall_gate_init(void)
     wrmsr(MSR_STAR, (uint64_t)SYSRET_BASE << 48 | (uint64_t)SEL_KERNEL_CODE << 32);
     wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
     wrmsr(MSR_FMASK, FLAGS_CLEARED_BY_SYSCALL);
-}
-
-void linux_dispatch(struct trap_frame *frame)
-{
-    const uint64_t args[6] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
-    frame->rax = (uint64_t)syscall_linux(frame->rax, args);
-    user_return_work();
-    arch_irq_disable();
-}
-
-void int80_dispatch(struct trap_frame *frame)
-{
-    const uint64_t args[6] = {frame->rbx, frame->rcx, frame->rdx,
-                              frame->rsi, frame->rdi, frame->rbp};
-    frame->rax = (uint64_t)syscall_int80(frame->rax, args);
-    user_return_work();
-    arch_irq_disable();
 }

@@ -55,11 +55,17 @@ static inline bool trap_from_user(const struct trap_frame *frame)
 /* Called by stubs.asm with interrupts off; returns with interrupts off. Context: any. */
 void trap_dispatch(struct trap_frame *frame);
 
-/* Called by stubs.asm for int 0x80 with interrupts on; returns with interrupts off. */
-void int80_dispatch(struct trap_frame *frame);
+/*
+ * Called on the way back to ring 3 when work is due (arch_work_note), with interrupts off: do it
+ * with interrupts on, until none is due. Afterwards all of *frame is restored. Whoever changes the
+ * frame of a system call from outside (a signal, execve) notes work, so that it comes this way, and
+ * sees to it that rip is canonical: `iretq` faults on one that is not, in the kernel.
+ */
+void trap_return_work(struct trap_frame *frame);
 
-/* Called by stubs.asm for the syscall instruction, as int80_dispatch(). */
-void linux_dispatch(struct trap_frame *frame);
+/* Called by stubs.asm after each system call, in the debug kernel alone: thread context, interrupts
+ * on, and no lock held. */
+void gate_check(void);
 
 /* Open the syscall gate on this core. Context: boot cpu only, cpu being started. */
 void syscall_gate_init(void);

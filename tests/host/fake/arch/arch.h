@@ -75,6 +75,13 @@ static inline void arch_irq_restore(uint64_t flags)
     fake_irqs_off = flags == 0;
 }
 
+__attribute__((weak)) _Thread_local bool fake_work_due;
+
+static inline void arch_work_note(void)
+{
+    fake_work_due = true;
+}
+
 static inline void arch_relax(void)
 {
     __builtin_ia32_pause();

@@ -26,6 +26,8 @@ NASM = ["nasm", "-f", "elf64", "-g", "-F", "dwarf", "-w+all", "-Werror", "-Itest
         f"-I{BUILD}/gen/"]
 LD = ["ld", "-static", "-e", "_start", "-z", "max-page-size=4096", "-z", "noexecstack",
       "--build-id=none", "--fatal-warnings"]
+# The highest page below arch.h's ARCH_USER_END; only the programs top_* have such a section.
+TOP = ["--section-start=.top=0x7fffffffe000"]
 
 
 def run_tool(command):
@@ -59,7 +61,7 @@ def program(name):
     source = next(SOURCES.glob(f"{name}.[ca]*"))
     output = BUILT / name
     objects = [compiled(source), *(library() if source.suffix == ".c" else [])]
-    run_tool([*LD, "-o", output, *objects])
+    run_tool([*LD, *(TOP if name.startswith("top_") else []), "-o", output, *objects])
     return output
 
 

@@ -1,8 +1,10 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Holds the gate to "every other register, the flags and the vector state unchanged". Around each
-; int 0x80 of a table, all registers hold patterns, rsp too (the gate has no use for the program's
-; stack); then the same across the interrupts that come while the program spins. All 64 bits of the
+; Holds both gates to "every other register, the flags and the vector state unchanged". Around each
+; int 0x80 of a table, all registers hold patterns, rsp too: no gate has a use for the program's
+; stack, so it may point anywhere. Then the same around each `syscall` of another table, which alone
+; may change rcx, to the address behind it, and r11, to the flags; and across the interrupts that
+; come while the program spins. All 64 bits of the
 ; registers, the segment selectors, rflags, and x87 and SSE state as fxsave64 tells it are compared.
 ;
 ; Prints the first difference, `CALL: REGISTER changed`, and exits with 1, or how many probes found
@@ -15,6 +17,8 @@ bits 64
 global _start
 
 STDOUT          equ 1
+LINUX_WRITE     equ 1
+LINUX_GETPID    equ 39
 FLAGS_DEFAULT   equ 0x202               ; IF and the bit that is always 1
 FX_BYTES        equ 512
 SPIN_TURNS      equ 1 << 20
@@ -44,6 +48,12 @@ struc STATE
 .fs:    resq 1
 .gs:    resq 1
 endstruc
+struc PATTERN
+.seed:  resq 1
+.flags: resq 1
+.rsp:   resq 1
+endstruc
+
 STATE_WORDS     equ STATE_size / 8
 PATTERN_WORDS   equ STATE.rsp / 8       ; rax to r15
 
@@ -95,6 +105,7 @@ section .text
     popfq
     mov rsp, [rel before + STATE.rsp]
     %2
+.behind:
     mov [rel after + STATE.rsp], rsp    ; no mov touches the flags
     mov rsp, [rel own_rsp]
     pushfq
@@ -133,6 +144,7 @@ section .text
 %endmacro
 
 PROBE probe_gate, {int 0x80}
+PROBE probe_syscall, {syscall}
 PROBE probe_spin, {loop $}              ; rcx counts down; `loop` leaves the flags alone
 
 ; ---- comparing -----------------------------------------------------------------------------------
@@ -212,10 +224,14 @@ print:
 
 ; ---- patterns ------------------------------------------------------------------------------------
 
-; Fill rax to r15 of `before` from the seed in rax, a different value each, and rsp with one that
-; is no stack at all.
+; Fill `before` from the pattern at r14: rax to r15 from the seed, a different value each.
 fill:
     lea rdi, [rel before]
+    mov rax, [r14 + PATTERN.flags]
+    mov [rdi + STATE.flags], rax
+    mov rax, [r14 + PATTERN.rsp]
+    mov [rdi + STATE.rsp], rax
+    mov rax, [r14 + PATTERN.seed]
     mov ecx, PATTERN_WORDS
 .next:
     mov [rdi], rax
@@ -224,9 +240,6 @@ fill:
     xor rax, rcx
     dec ecx
     jnz .next
-    shr rax, 18                         ; canonical and in the program's half
-    or rax, 1                           ; and odd
-    mov [rdi], rax
     ret
 
 ; The segment selectors: the one data segment that a program has.
@@ -265,12 +278,9 @@ fill_fx_image:
 
 ; ---- the runs ------------------------------------------------------------------------------------
 
-; One call of the table at r13 under the seed and the flags at r14.
+; One call of the table at r13 under the pattern at r14.
 run_call:
-    mov rax, [r14]
     call fill
-    mov rax, [r14 + 8]
-    mov [rel before + STATE.flags], rax
     lea rsi, [r13 + 8]                  ; number, count of arguments, arguments
     lea rdi, [rel before]
     mov rax, [rsi]
@@ -280,7 +290,27 @@ run_call:
     add rdi, 8
     rep movsq
     call probe_gate
+    jmp judge
 
+; The same for a row of linux_calls.
+run_syscall:
+    call fill
+    mov rax, [r13 + 8]
+    mov [rel before + STATE.rax], rax
+    mov rax, [r13 + 24]
+    mov [rel before + STATE.rdi], rax
+    mov rax, [r13 + 32]
+    mov [rel before + STATE.rsi], rax
+    mov rax, [r13 + 40]
+    mov [rel before + STATE.rdx], rax
+    call probe_syscall
+    lea rax, [rel probe_syscall.behind]
+    mov [rel before + STATE.rcx], rax
+    mov rax, [rel before + STATE.flags]
+    mov [rel before + STATE.r11], rax
+
+; Does the result have the sign that was due, and is all else as it was?
+judge:
     mov rbx, [r13]                      ; the name
     mov rax, [rel after + STATE.rax]
     xor rax, [r13 + 16 + 8 + 3 * 8]     ; below 0: an error was due
@@ -302,7 +332,14 @@ _start:
     lea rax, [rel calls_end]
     cmp r13, rax
     jb .call
-    add r14, 16
+    lea r13, [rel linux_calls]
+.syscall:
+    call run_syscall
+    add r13, CALL_BYTES
+    lea rax, [rel linux_calls_end]
+    cmp r13, rax
+    jb .syscall
+    add r14, PATTERN_size
     lea rax, [rel patterns_end]
     cmp r14, rax
     jb .pattern
@@ -315,16 +352,13 @@ _start:
 .spin:
     lea r14, [rel patterns]
 .spin_pattern:
-    mov rax, [r14]
     call fill
-    mov rax, [r14 + 8]
-    mov [rel before + STATE.flags], rax
     mov qword [rel before + STATE.rcx], SPIN_TURNS
     call probe_spin
     mov qword [rel before + STATE.rcx], 0
     lea rbx, [rel text_spin]
     call compare
-    add r14, 16
+    add r14, PATTERN_size
     lea rax, [rel patterns_end]
     cmp r14, rax
     jb .spin_pattern
@@ -385,17 +419,29 @@ calls:
     CALL_ROW "an unknown call",     0x7fff0000, -1, 0
 calls_end:
 
-; A seed for the registers and the flags: CF 1, PF 4, AF 10, ZF 40, SF 80, OF 800, DF 400, NT 4000,
-; AC 40000, ID 200000, all hexadecimal.
+; The same for `syscall`, with Linux's numbers; the arguments go to rdi, rsi and rdx.
+linux_calls:
+    CALL_ROW "syscall write",             LINUX_WRITE, 0, 3, GARBAGE | STDOUT, text_dot, 2
+    CALL_ROW "syscall write, bad fd",     LINUX_WRITE, -1, 3, GARBAGE | 17, text_dot, 2
+    CALL_ROW "syscall write, bad buffer", LINUX_WRITE, -1, 3, GARBAGE | STDOUT, 16, 2
+    CALL_ROW "syscall getpid",            LINUX_GETPID, 0, 0
+    CALL_ROW "an unknown syscall",        511, -1, 0
+    CALL_ROW "a syscall beyond the table", 512, -1, 0
+    CALL_ROW "a syscall of 64 bits",      1 << 32 | LINUX_GETPID, -1, 0
+linux_calls_end:
+
+; The flags: CF 1, PF 4, AF 10, ZF 40, SF 80, OF 800, DF 400, NT 4000, AC 40000, ID 200000, all
+; hexadecimal. rsp: misaligned, not canonical, the kernel's, null, the last word, the ends of the
+; two halves.
 patterns:
-    dq 0x0123456789abcdef, FLAGS_DEFAULT
-    dq 0xfedcba9876543210, FLAGS_DEFAULT | 0x8d5
-    dq 0x5555555555555555, FLAGS_DEFAULT | 0x400
-    dq 0xaaaaaaaaaaaaaaaa, FLAGS_DEFAULT | 0xcd5
-    dq 0x8000000000000001, FLAGS_DEFAULT | 0x091
-    dq 0x7ffffffffffffffe, FLAGS_DEFAULT | 0x844
-    dq 0x00000000ffffffff, FLAGS_DEFAULT | 0x40000
-    dq 0xffffffff00000000, FLAGS_DEFAULT | 0x204000
+    dq 0x0123456789abcdef, FLAGS_DEFAULT,            0x0000123456789abd
+    dq 0xfedcba9876543210, FLAGS_DEFAULT | 0x8d5,    0x8000000000000001
+    dq 0x5555555555555555, FLAGS_DEFAULT | 0x400,    0xffffffff80200010
+    dq 0xaaaaaaaaaaaaaaaa, FLAGS_DEFAULT | 0xcd5,    0
+    dq 0x8000000000000001, FLAGS_DEFAULT | 0x091,    0xffffffffffffffff
+    dq 0x7ffffffffffffffe, FLAGS_DEFAULT | 0x844,    0x00007ffffffffff8
+    dq 0x00000000ffffffff, FLAGS_DEFAULT | 0x40000,  0x0000800000000000
+    dq 0xffffffff00000000, FLAGS_DEFAULT | 0x204000, 0xffff800000000000
 patterns_end:
 
 before: times STATE_WORDS dq 0

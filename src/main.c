@@ -195,16 +195,18 @@ __attribute__((noreturn)) static void run_init(void)
 __attribute__((noreturn)) static void core_idle(void)
 {
     for (;;) {
+        arch_irq_disable();
+        if (!arch_work_due()) {
+            arch_wait_for_interrupt(); /* enables interrupts, so that none slips in between */
+            continue;
+        }
+        arch_irq_enable();
+        arch_work_begin();
         while (core_job_run())
             continue;
         log_drain();
         if (DEBUG_KERNEL)
             lock_debug_none("halts");
-        arch_irq_disable();
-        if (log_unattended() || core_job_waiting())
-            arch_irq_enable();
-        else
-            arch_wait_for_interrupt();
     }
 }
 

@@ -51,7 +51,7 @@ PANICS = [
           ("panic_job", "core_job_run", "core_idle", *STARTED), stopped=(0, 1, 2),
           registers=OF_CALLER),
     panic("panic-hardirq", r"panic: core 3: asked for in an interrupt handler",
-          ("panic_call", "call_answer", "trap_dispatch", "trap_common", *JOB), stopped=(0, 1, 2), registers=OF_CALLER,
+          ("panic_call", "call_answer", "kernel_common", *JOB), stopped=(0, 1, 2), registers=OF_CALLER,
           quick=True),
     panic("panic-nmi", r"panic: core 3: asked for in an NMI",
           ("panic_in_nmi", "nmi_entry", *JOB), stopped=(0, 1, 2),

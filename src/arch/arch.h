@@ -36,6 +36,7 @@ enum {
  * This core's own data. A room declares its variables with DEFINE_PERCPU(type, name); the section
  * is a template of which each core has its copy. this_cpu(name) is an lvalue in this core's copy
  * (one GS-relative access, so a scalar is read or written whole without disabling anything);
+ * this_cpu_inc(name) adds 1 to a 32-bit counter there, sequentially consistent;
  * this_cpu_ptr(name) is its ordinary address, valid while the caller stays on this core;
  * percpu_of(cpu, name) is another core's copy, and the only way to it.
  */
@@ -46,6 +47,8 @@ enum {
 
 /* ---- this core: inline in arch/x86_64/inline.h ------------------------------------------------
  * cpu_t    arch_cpu(void)               index of the calling core           Context: any
+ * cpu_t    arch_cpu_count(void)         how many core indices there are (1..MAX_CPUS), from the
+ *                                       firmware's enabled entries          Context: any
  * bool     arch_irqs_enabled(void)      maskable interrupts open here?      Context: any
  * void     arch_irq_enable/disable(void)                                    Context: any
  * uint64_t arch_irq_save(void)          disable, return the flags before    Context: any
@@ -201,10 +204,6 @@ enum cpu_step {
     CPU_STEP_GIVEN_UP,   /* the boot core stopped waiting: should it wake, it halts */
 };
 
-/* How many core indices there are (1..MAX_CPUS), from the firmware's enabled entries. Context:
- * any.*/
-cpu_t arch_cpu_count(void);
-
 /* How many cores the firmware lists as enabled; more than arch_cpu_count() if MAX_CPUS cut them. */
 uint32_t arch_cpu_listed(void);
 
@@ -257,6 +256,9 @@ enum {
  * Source: Intel SDM vol 3A, "Interrupt Command Register (ICR)".
  */
 int arch_ipi_send(cpu_t cpu, uint8_t vector);
+
+/* The same for a caller that has interrupts off already. */
+int arch_ipi_send_irqs_off(cpu_t cpu, uint8_t vector);
 
 /* The same by shorthand, one write: to all Local APICs, or to all but this core's. */
 int arch_ipi_send_all(uint8_t vector);
@@ -355,7 +357,7 @@ __attribute__((noreturn)) void kmain(const char *cmdline);
 
 /* irq: an interrupt came in at `vector`. Returns: false if it found nothing to do.
  * Context: hardirq. */
-bool irq_dispatch(uint8_t vector);
+bool irq_dispatch(uint32_t vector);
 
 /* smp: the call-on-core interrupt. Context: hardirq. */
 void smp_call_interrupt(void);

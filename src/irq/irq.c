@@ -8,6 +8,7 @@
  */
 #include "irq/irq.h"
 
+#include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/spinlock.h"
@@ -18,6 +19,9 @@ enum {
     MESSAGES_MAX = 256,     /* rings (206 vectors) and the devices' messages */
 };
 
+/* The way of a ring is laid out straight; all else jumps. */
+#define EXPECTED(condition) __builtin_expect((condition), true)
+
 DEFINE_PERCPU(struct vector_slot, vector_table[ARCH_VECTOR_COUNT]);
 DEFINE_PERCPU(_Atomic uint32_t, irq_handling);
 static DEFINE_PERCPU(struct irq_stat *, irq_stats); /* I: an array of irq_count */
@@ -27,12 +31,12 @@ static struct irq_desc *irq_descs; /* I: the array; its entries L: irq_lock */
 static uint32_t irq_count;
 static uint32_t first_message;
 
-static void clear_vector_table(cpu_t cpu)
+static void clear_vector_table(struct vector_slot table[ARCH_VECTOR_COUNT])
 {
     for (unsigned vector = 0; vector < ARCH_VECTOR_COUNT; vector++) {
-        atomic_init(&irq_slot(cpu, vector)->pending, 0);
-        atomic_init(&irq_slot(cpu, vector)->irq, IRQ_FREE);
-        atomic_init(&irq_slot(cpu, vector)->takes, 0);
+        atomic_init(&table[vector].pending, 0);
+        atomic_init(&table[vector].irq, IRQ_FREE);
+        table[vector].takes = 0;
     }
 }
 
@@ -42,7 +46,7 @@ int irq_cpu_prepare(cpu_t cpu)
     if (stats == NULL)
         return -ENOMEM;
     *percpu_of(cpu, irq_stats) = stats;
-    clear_vector_table(cpu);
+    clear_vector_table(*percpu_of(cpu, vector_table));
     return 0;
 }
 
@@ -51,6 +55,7 @@ int irq_init(void)
     uint32_t lines = arch_gsi_count();
     first_message = lines > MESSAGE_FIRST_MIN ? lines : MESSAGE_FIRST_MIN;
     irq_count = first_message + MESSAGES_MAX;
+    clear_vector_table(vector_table); /* the template, which stands for cores never prepared */
     irq_descs = heap_alloc(irq_count * sizeof(*irq_descs), ALLOC_KERNEL | ALLOC_ZERO);
     return irq_descs == NULL ? -ENOMEM : 0;
 }
@@ -117,36 +122,37 @@ struct irq_stat irq_stat_of(uint32_t irq, cpu_t cpu)
 }
 
 /* Returns: false if a doorbell's count was zero: somebody else's interrupt took its rings. */
-static bool deliver(uint32_t irq, struct vector_slot *slot)
+static inline bool deliver(uint32_t irq, struct vector_slot *slot)
 {
     const struct irq_desc *desc = &irq_descs[irq];
     uint64_t count = 1;
-    if (desc->kind == IRQ_DOORBELL) {
-        /* acquire: pairs with the sender's add: what it wrote before the ring is seen */
+    if (EXPECTED(desc->kind == IRQ_DOORBELL)) {
+        /* step H3; acquire: pairs with the sender's add: what it wrote before the ring is seen */
         count = atomic_exchange_explicit(&slot->pending, 0, memory_order_acquire);
-        uint32_t takes = atomic_load_explicit(&slot->takes, memory_order_relaxed);
-        atomic_store_explicit(&slot->takes, takes + 1, memory_order_relaxed); /* nobody else does */
+        slot->takes++;
     }
-    if (count == 0)
+    if (!EXPECTED(count != 0))
         return false;
     struct irq_stat *stat = &this_cpu(irq_stats)[irq];
     stat->interrupts++;
     stat->rings += count;
-    desc->handler(irq, count, stat->cookie);
+    desc->handler(irq, count, stat->cookie); /* step H4 */
     return true;
 }
 
-bool irq_dispatch(uint8_t vector)
+bool irq_dispatch(uint32_t vector)
 {
     struct vector_slot *slot = &(*this_cpu_ptr(vector_table))[vector];
-    _Atomic uint32_t *handling = this_cpu_ptr(irq_handling);
     bool worked = false;
-    /* seq_cst: either the remover sees us inside, or we see that it took the entry away */
-    atomic_fetch_add_explicit(handling, 1, memory_order_seq_cst);
-    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_acquire);
-    if (irq != IRQ_FREE)
+    unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_HARDIRQ) : 0;
+    /* step H1; seq_cst: either the remover sees us inside, or we see that it took the entry away */
+    this_cpu_inc(irq_handling);
+    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_acquire); /* step H2 */
+    if (EXPECTED(irq != IRQ_FREE))
         worked = deliver(irq & ~IRQ_REMOVING, slot);
-    /* release: the handler's work is done for who sees the even number */
-    atomic_fetch_add_explicit(handling, 1, memory_order_release);
+    /* step H5; a release: the handler's work is done for who sees the even number */
+    this_cpu_inc(irq_handling);
+    if (DEBUG_KERNEL)
+        context_leave(CONTEXT_HARDIRQ, entered);
     return worked;
 }

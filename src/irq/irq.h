@@ -34,15 +34,15 @@ struct irq_desc {
     irq_handler handler;
     enum irq_kind kind;
     uint8_t vector;
-    bool used; /* L: irq_lock */
-};
+    bool used;                  /* L: irq_lock */
+} __attribute__((aligned(32))); /* a power of two: an index becomes an address by a shift */
 
 /* What one core keeps for one irq. */
 struct irq_stat {
     uint64_t interrupts; /* P: taken by this core */
     uint64_t rings;      /* P: of a doorbell: the sum of all counts */
     void *cookie;        /* the handler's own, see irq_set_cookie */
-};
+} __attribute__((aligned(32)));
 
 /*
  * One entry of a core's vector table. A sender adds to `pending` before it sends the interrupt;
@@ -50,8 +50,8 @@ struct irq_stat {
  */
 struct vector_slot {
     _Atomic uint64_t pending;
-    _Atomic uint32_t irq;   /* IRQ_FREE, or an irq, perhaps with IRQ_REMOVING */
-    _Atomic uint32_t takes; /* P: how often the core has taken the count, wraps */
+    _Atomic uint32_t irq; /* IRQ_FREE, or an irq, perhaps with IRQ_REMOVING */
+    uint32_t takes;       /* P: how often the core has taken the count, wraps */
 };
 DECLARE_PERCPU(struct vector_slot, vector_table[ARCH_VECTOR_COUNT]);
 
@@ -90,7 +90,8 @@ void irq_set_cookie(uint32_t irq, cpu_t cpu, void *cookie);
 /* What core `cpu` has counted for `irq`; a snapshot. Context: any. */
 struct irq_stat irq_stat_of(uint32_t irq, cpu_t cpu);
 
-/* The entry of a core's vector table. Context: any. */
+/* The entry of a core's vector table; a core that was never prepared has none but free ones.
+ * Context: any. */
 static inline struct vector_slot *irq_slot(cpu_t cpu, unsigned vector)
 {
     return &(*percpu_of(cpu, vector_table))[vector];

@@ -67,12 +67,6 @@ void console_unlock(void)
     atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in console_try_lock */
 }
 
-bool console_is_taken(void)
-{
-    atomic_thread_fence(memory_order_seq_cst); /* as in console_try_lock */
-    return atomic_load_explicit(&console_spinlock.taken, memory_order_relaxed) != 0;
-}
-
 bool console_wanted(void)
 {
     return atomic_load_explicit(&waiters, memory_order_relaxed) != 0;

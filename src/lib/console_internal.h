@@ -22,9 +22,6 @@ void console_unlock(void);
  */
 bool console_claim_in_panic(void);
 
-/* Does some core hold the lock? If so it looks at the log after giving it back. Context: any. */
-bool console_is_taken(void);
-
 /* Does somebody wait in console_lock()? A hint, to let them in. Context: any. */
 bool console_wanted(void);
 

@@ -604,11 +604,6 @@ void log_drain(void)
     }
 }
 
-bool log_unattended(void)
-{
-    return log_pending() && !console_is_taken();
-}
-
 void log_drain_locked(void)
 {
     int64_t slots = position_diff(head_position(), console_cursor.slot);

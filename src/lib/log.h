@@ -69,12 +69,6 @@ void log_drain(void);
 bool log_pending(void);
 
 /*
- * Is there such work, and no core at it? What an idle core asks, interrupts off, before it halts.
- * Context: any.
- */
-bool log_unattended(void);
-
-/*
  * A panic's flush: the same from any context, whatever the lock's state, to every console.
  * Context: any, with the other cores stopped. Sleeps: no. Locks: breaks the console's.
  */

@@ -28,6 +28,7 @@ enum {
 #define NS_PER_MS UINT64_C(1000000)
 
 struct cpumask smp_online;
+static _Atomic cpu_t online_count;  /* how many it holds */
 static struct cpumask starting;     /* boot core only: those being waited for */
 static _Atomic bool let_in;         /* the cores that are ready may go on */
 static void (*core_function)(void); /* I before let_in */
@@ -51,12 +52,18 @@ static const char *const step_missed[] = {
 
 void smp_init(void)
 {
-    cpumask_set(&smp_online, 0);
+    smp_set_online(0);
+}
+
+void smp_set_online(cpu_t cpu)
+{
+    cpumask_set(&smp_online, cpu);
+    atomic_fetch_add_explicit(&online_count, 1, memory_order_release);
 }
 
 cpu_t smp_online_count(void)
 {
-    return cpumask_count(&smp_online);
+    return atomic_load_explicit(&online_count, memory_order_acquire);
 }
 
 static void prepare(const struct smp_params *params)
@@ -204,12 +211,6 @@ bool core_job_done(cpu_t cpu)
 {
     /* acquire: what the job wrote is seen */
     return atomic_load_explicit(&percpu_of(cpu, core_job)->state, memory_order_acquire) == JOB_NONE;
-}
-
-bool core_job_waiting(void)
-{
-    return atomic_load_explicit(&this_cpu_ptr(core_job)->state, memory_order_relaxed) ==
-           JOB_WAITING;
 }
 
 bool core_job_run(void)

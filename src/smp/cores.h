@@ -16,6 +16,9 @@ struct smp_params {
 /* The cores that answer. Context: any. */
 extern struct cpumask smp_online;
 
+/* Put a core into smp_online; its vector table holds what it shall. Context: cpu being started. */
+void smp_set_online(cpu_t cpu);
+
 /* Put the boot core into smp_online. Context: boot cpu only. */
 void smp_init(void);
 
@@ -40,9 +43,6 @@ bool core_job_done(cpu_t cpu);
 
 /* Run this core's job, if there is one. Returns: whether there was. Context: thread, idle loop. */
 bool core_job_run(void);
-
-/* Is there a job for this core? What an idle core asks, interrupts off, before it halts. */
-bool core_job_waiting(void);
 
 /* How many cores are online. Context: any. */
 cpu_t smp_online_count(void);

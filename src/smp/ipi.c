@@ -67,15 +67,13 @@ static void message_handler(uint32_t irq, uint64_t count, void *cookie)
 static uint64_t send_begin(void)
 {
     uint64_t flags = arch_irq_save();
-    /* step S1; seq_cst: see the head of this file */
-    atomic_fetch_add_explicit(this_cpu_ptr(ipi_sending), 1, memory_order_seq_cst);
+    this_cpu_inc(ipi_sending); /* step S1; seq_cst: see the head of this file */
     return flags;
 }
 
 static void send_end(uint64_t flags)
 {
-    /* step S5; release: the ICR is written for who sees the even number */
-    atomic_fetch_add_explicit(this_cpu_ptr(ipi_sending), 1, memory_order_release);
+    this_cpu_inc(ipi_sending); /* step S5; a release: who sees it even finds the ICR written */
     arch_irq_restore(flags);
 }
 
@@ -93,7 +91,8 @@ static bool add_ring(cpu_t cpu, unsigned vector)
 
 static uint32_t own_takes(unsigned vector)
 {
-    return atomic_load_explicit(&irq_slot(arch_cpu(), vector)->takes, memory_order_relaxed);
+    /* an interrupt of this core's changes it while wait_for_own() looks */
+    return __atomic_load_n(&irq_slot(arch_cpu(), vector)->takes, __ATOMIC_RELAXED);
 }
 
 /*
@@ -112,19 +111,31 @@ static long wait_for_own(unsigned vector, uint32_t before)
     return 0;
 }
 
-static long ring_one(cpu_t cpu, unsigned vector)
+/* The rest of a ring to this core, begun with `flags`. */
+__attribute__((noinline)) static long ring_own(unsigned vector, uint64_t flags)
 {
-    if (!cpumask_test(&smp_online, cpu))
-        return -ENXIO;
-    long result = -ENOENT;
-    uint64_t flags = send_begin();
-    if (add_ring(cpu, vector))
-        result = arch_ipi_send(cpu, (uint8_t)vector); /* step S4 */
-    bool to_self = cpu == arch_cpu();
+    cpu_t self = arch_cpu();
+    long result = add_ring(self, vector) ? arch_ipi_send_irqs_off(self, (uint8_t)vector) : -ENOENT;
     uint32_t takes = own_takes(vector);
     send_end(flags);
-    if (to_self && result == 0 && arch_irqs_enabled())
-        return wait_for_own(vector, takes);
+    return result == 0 && arch_irqs_enabled() ? wait_for_own(vector, takes) : result;
+}
+
+/*
+ * A core that is not online has nothing in its vector table (ipi_core_online), so that add_ring()
+ * answers for both; only its failure asks which it was.
+ */
+static long ring_one(cpu_t cpu, unsigned vector)
+{
+    uint64_t flags = send_begin();
+    if (cpu == arch_cpu())
+        return ring_own(vector, flags);
+    long result;
+    if (add_ring(cpu, vector))
+        result = arch_ipi_send_irqs_off(cpu, (uint8_t)vector); /* step S4 */
+    else
+        result = cpumask_test(&smp_online, cpu) ? -ENOENT : -ENXIO;
+    send_end(flags);
     return result;
 }
 
@@ -141,7 +152,8 @@ static long send_to_many(const struct cpumask *rung, cpu_t count, unsigned vecto
     long error = 0;
     for (cpu_t cpu = cpumask_next(rung, 0); cpu != CPU_NONE && error == 0;
          cpu = cpumask_next(rung, cpu + 1))
-        error = arch_ipi_send(cpu, (uint8_t)vector); /* busy for one, busy for all: no more waits */
+        /* busy for one, busy for all: no more waits */
+        error = arch_ipi_send_irqs_off(cpu, (uint8_t)vector);
     return error;
 }
 
@@ -193,16 +205,22 @@ static long ring_others(unsigned vector)
     return ring_many(&others, vector);
 }
 
+/* Apart from ipi_send(), so that a ring to one core has no room for masks on its stack. */
+__attribute__((noinline)) static long ring_set(int core, unsigned vector)
+{
+    if (core == IPI_ALL)
+        return ring_many(&smp_online, vector);
+    return core == IPI_OTHERS ? ring_others(vector) : -EINVAL;
+}
+
 long ipi_send(int core, int vector)
 {
     ASSERT_NOT_NMI();
-    if (!is_user_vector(vector) || core < IPI_OTHERS || core >= (int)arch_cpu_count())
+    if (!is_user_vector(vector))
         return -EINVAL;
-    if (core == IPI_ALL)
-        return ring_many(&smp_online, (unsigned)vector);
-    if (core == IPI_OTHERS)
-        return ring_others((unsigned)vector);
-    return ring_one((cpu_t)core, (unsigned)vector);
+    if ((cpu_t)core < arch_cpu_count()) /* not so for the negative ones */
+        return ring_one((cpu_t)core, (unsigned)vector);
+    return ring_set(core, (unsigned)vector);
 }
 
 /* ---- registering and removing ---------------------------------------------------------------- */
@@ -299,7 +317,7 @@ void ipi_core_online(cpu_t cpu)
     spin_lock(&ipi_control);
     for (unsigned vector = ARCH_VECTOR_USER_FIRST; vector <= ARCH_VECTOR_USER_LAST; vector++)
         irq_bind(cpu, vector, irq_at(0, vector));
-    cpumask_set(&smp_online, cpu);
+    smp_set_online(cpu);
     spin_unlock(&ipi_control);
 }
 

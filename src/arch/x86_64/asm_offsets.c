@@ -11,6 +11,7 @@
 #include "arch/x86_64/layout.h"
 #include "arch/x86_64/smap.h"
 #include "arch/x86_64/trap.h"
+#include "arch/x86_64/vectors.h"
 #include "lib/debug.h"
 #include "lib/errno.h"
 
@@ -37,6 +38,10 @@ void asm_offsets(void)
     DEFINE(FRAME_R9, offsetof(struct trap_frame, r9));
     DEFINE(FRAME_R10, offsetof(struct trap_frame, r10));
     DEFINE(FRAME_R11, offsetof(struct trap_frame, r11));
+    DEFINE(FRAME_VECTOR, offsetof(struct trap_frame, vector));
+    DEFINE(FRAME_CS, offsetof(struct trap_frame, cs));
+    DEFINE(VECTOR_EXCEPTION_COUNT, VECTOR_EXCEPTION_COUNT);
+    DEFINE(VECTOR_KERNEL_FIRST, VECTOR_KERNEL_FIRST);
     DEFINE(FRAME_RIP, offsetof(struct trap_frame, rip));
     DEFINE(FRAME_RFLAGS, offsetof(struct trap_frame, rflags));
     DEFINE(FRAME_RSP, offsetof(struct trap_frame, rsp));

@@ -9,11 +9,8 @@
 #include "arch/x86_64/lapic.h"
 #include "lib/log.h"
 
-static struct {
-    uint32_t apic_id;
-    uint32_t uid;
-} cpus[MAX_CPUS];                /* I */
-static cpu_t cpu_count = 1;      /* I */
+struct cpu_identity cpus[MAX_CPUS];
+cpu_t cpu_count = 1;
 static uint32_t cpus_listed = 1; /* I: enabled by the firmware, those without an index included */
 
 static enum madt_cpu_state state_of(const struct madt_cpu *cpu)
@@ -68,21 +65,6 @@ void cpus_init(void)
     cpus[0].apic_id = lapic_id();
     if (acpi.has_madt)
         add_others();
-}
-
-uint32_t cpus_apic_id(cpu_t cpu)
-{
-    return cpus[cpu].apic_id;
-}
-
-uint32_t cpus_uid(cpu_t cpu)
-{
-    return cpus[cpu].uid;
-}
-
-cpu_t arch_cpu_count(void)
-{
-    return cpu_count;
 }
 
 uint32_t arch_cpu_listed(void)

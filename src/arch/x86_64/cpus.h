@@ -16,6 +16,20 @@ void cpus_init(void);
  * after acpi_init(). */
 uint32_t cpus_highest_listed_id(void);
 
+/* What the firmware says of each core, by index. */
+struct cpu_identity {
+    uint32_t apic_id;
+    uint32_t uid;
+};
+extern struct cpu_identity cpus[MAX_CPUS]; /* I */
+
 /* Context: any, for both. */
-uint32_t cpus_apic_id(cpu_t cpu);
-uint32_t cpus_uid(cpu_t cpu);
+static inline uint32_t cpus_apic_id(cpu_t cpu)
+{
+    return cpus[cpu].apic_id;
+}
+
+static inline uint32_t cpus_uid(cpu_t cpu)
+{
+    return cpus[cpu].uid;
+}

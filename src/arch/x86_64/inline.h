@@ -19,7 +19,20 @@ extern uintptr_t percpu_offsets[MAX_CPUS]; /* I: the GS base of every core, by i
 
 DECLARE_PERCPU(uint32_t, percpu_work_due); /* P: not 0: arch_work_note() was called */
 
+/*
+ * Add 1 to a 32-bit counter of this core, by one locked instruction: sequentially consistent, and
+ * no interrupt can come between finding the counter and adding to it.
+ */
+#define this_cpu_inc(name) __asm__ volatile("lock incl %%gs:%0" : "+m"(name) : : "memory", "cc")
+
 enum { X86_FLAGS_IF = 1 << 9 };
+
+extern cpu_t cpu_count; /* I: cpus.c */
+
+static inline cpu_t arch_cpu_count(void)
+{
+    return cpu_count;
+}
 
 static inline cpu_t arch_cpu(void)
 {

@@ -158,7 +158,7 @@ uint32_t lapic_id_max(void)
 
 void lapic_eoi(void)
 {
-    lapic->write(LAPIC_EOI, 0);
+    lapic->eoi();
 }
 
 bool lapic_in_service(uint8_t vector)
@@ -177,34 +177,55 @@ void lapic_error_interrupt(void)
                 seen == ERRORS_LOGGED_MAX ? "; further ones are not logged" : "");
 }
 
-int arch_ipi_send(cpu_t cpu, uint8_t vector)
+int arch_ipi_send_irqs_off(cpu_t cpu, uint8_t vector)
 {
     return lapic->send(cpus_apic_id(cpu), icr_encode(APIC_FIXED, vector, APIC_TO_DESTINATION));
 }
 
+static int send(uint32_t apic_id, uint32_t command)
+{
+    uint64_t flags = arch_irq_save();
+    int error = lapic->send(apic_id, command);
+    arch_irq_restore(flags);
+    return error;
+}
+
+static int send_shorthand(uint8_t vector, enum apic_shorthand shorthand)
+{
+    uint64_t flags = arch_irq_save();
+    int error = lapic->send_shorthand(icr_encode(APIC_FIXED, vector, shorthand));
+    arch_irq_restore(flags);
+    return error;
+}
+
+int arch_ipi_send(cpu_t cpu, uint8_t vector)
+{
+    return send(cpus_apic_id(cpu), icr_encode(APIC_FIXED, vector, APIC_TO_DESTINATION));
+}
+
 int arch_ipi_send_all(uint8_t vector)
 {
-    return lapic->send(0, icr_encode(APIC_FIXED, vector, APIC_TO_ALL));
+    return send_shorthand(vector, APIC_TO_ALL);
 }
 
 int arch_ipi_send_others(uint8_t vector)
 {
-    return lapic->send(0, icr_encode(APIC_FIXED, vector, APIC_TO_OTHERS));
+    return send_shorthand(vector, APIC_TO_OTHERS);
 }
 
 int arch_ipi_send_nmi(cpu_t cpu)
 {
-    return lapic->send(cpus_apic_id(cpu), icr_encode(APIC_NMI, 0, APIC_TO_DESTINATION));
+    return send(cpus_apic_id(cpu), icr_encode(APIC_NMI, 0, APIC_TO_DESTINATION));
 }
 
 int lapic_send_init(uint32_t apic_id)
 {
-    return lapic->send(apic_id, icr_encode(APIC_INIT, 0, APIC_TO_DESTINATION));
+    return send(apic_id, icr_encode(APIC_INIT, 0, APIC_TO_DESTINATION));
 }
 
 int lapic_send_startup(uint32_t apic_id, uint8_t page)
 {
-    return lapic->send(apic_id, icr_encode(APIC_STARTUP, page, APIC_TO_DESTINATION));
+    return send(apic_id, icr_encode(APIC_STARTUP, page, APIC_TO_DESTINATION));
 }
 
 /* ---- timer ----------------------------------------------------------------------------------- */

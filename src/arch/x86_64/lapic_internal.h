@@ -44,8 +44,12 @@ struct lapic_ops {
     uint32_t id_max; /* ids above cannot be addressed */
     uint32_t (*read)(enum lapic_register reg);
     void (*write)(enum lapic_register reg, uint32_t value);
-    uint32_t (*id)(void);                            /* of this core */
-    int (*send)(uint32_t apic_id, uint32_t command); /* as arch_ipi_send() */
+    uint32_t (*id)(void); /* of this core */
+    void (*eoi)(void);
+    /* as arch_ipi_send_irqs_off(): to one Local APIC, or to those that the command's shorthand
+     * names */
+    int (*send)(uint32_t apic_id, uint32_t command);
+    int (*send_shorthand)(uint32_t command);
 };
 
 extern const struct lapic_ops xapic_ops, xapic_held_ops, x2apic_ops;

@@ -4,7 +4,9 @@
 ;
 ; 256 stubs bring every vector into one shape, struct trap_frame (trap.h draws it), and call
 ;
-;     void trap_dispatch(struct trap_frame *frame)
+;     void trap_dispatch(struct trap_frame *frame)      for exceptions
+;     bool irq_dispatch(uint32_t vector)                for the users' and the devices' vectors
+;     void kernel_interrupt(uint32_t vector)            for the kernel's own, from 249 up
 ;
 ; Entries of their own have the two gates, int 0x80 and the syscall instruction, which enable
 ; interrupts and call what their table (syscall/table.asm) holds for the number in rax; and NMI, #DF
@@ -16,6 +18,7 @@
 %include "asm_offsets.inc"
 
 extern trap_dispatch, trap_return_work, gate_check
+extern irq_dispatch, interrupt_without_work, kernel_interrupt, lapic_eoi
 extern int80_calls, linux_calls
 extern cpu_tss, syscall_user_rsp, percpu_work_due
 
@@ -68,6 +71,24 @@ __?SECT?__
     add rsp, 16                         ; vector and error code
 %endmacro
 
+; The registers that C does not keep (System V ABI, AMD64, "Registers") come back from the frame on
+; top of the stack; two macros, for `syscall` returns other things in rcx and r11, and a call its
+; result in rax.
+%macro RESTORE_ARGUMENTS 0
+    mov rdi, [rsp + FRAME_RDI]
+    mov rsi, [rsp + FRAME_RSI]
+    mov rdx, [rsp + FRAME_RDX]
+    mov r8, [rsp + FRAME_R8]
+    mov r9, [rsp + FRAME_R9]
+    mov r10, [rsp + FRAME_R10]
+%endmacro
+
+%macro RESTORE_CLOBBERED 0
+    RESTORE_ARGUMENTS
+    mov rcx, [rsp + FRAME_RCX]
+    mov r11, [rsp + FRAME_R11]
+%endmacro
+
 section .text
 
 ; ---- the 256 stubs -------------------------------------------------------------------------------
@@ -82,7 +103,13 @@ align TRAP_STUB_SIZE
     push qword 0
 %endif
     push qword %1
-    jmp trap_common
+%if %1 < VECTOR_EXCEPTION_COUNT
+    jmp exception_common
+%elif %1 < VECTOR_KERNEL_FIRST
+    jmp irq_common
+%else
+    jmp kernel_common
+%endif
 %endmacro
 
 align 4096
@@ -95,7 +122,7 @@ trap_stubs:
 %endrep
 
 align 16
-trap_common:
+exception_common:
     test byte [rsp + 24], 3             ; CS of what was interrupted
     jz .in_kernel
     swapgs
@@ -104,7 +131,7 @@ trap_common:
     cld
     CLAC_IF_SMAP
     mov rdi, rsp
-    call trap_dispatch                  ; returns with interrupts off
+    call trap_dispatch                  ; may change the frame; returns with interrupts off
 
     POP_REGISTERS
     test byte [rsp + 8], 3
@@ -112,6 +139,55 @@ trap_common:
     swapgs
 .to_kernel:
     iretq
+
+; As with the gates the whole frame is there for whoever asks, and what C keeps is not restored.
+%macro INTERRUPT_ENTRY 0
+    test byte [rsp + 24], 3             ; CS of what was interrupted
+    jz %%in_kernel
+    swapgs
+    cld                                 ; the kernel never sets DF
+%%in_kernel:
+    PUSH_REGISTERS
+    CLAC_IF_SMAP
+    mov edi, [rsp + FRAME_VECTOR]
+%endmacro
+
+%macro INTERRUPT_LEAVE 0
+    test byte [rsp + FRAME_CS], 3
+    jnz %%to_user
+    RESTORE_CLOBBERED
+    mov rax, [rsp + FRAME_RAX]
+    add rsp, FRAME_RIP
+    iretq
+%%to_user:
+    cmp dword [gs:rel percpu_work_due], 0
+    jne leave_by_frame
+    RESTORE_CLOBBERED
+    mov rax, [rsp + FRAME_RAX]
+    add rsp, FRAME_RIP
+    swapgs
+    iretq
+%endmacro
+
+align 16
+irq_common:
+    INTERRUPT_ENTRY
+    call irq_dispatch
+    test al, al
+    jz .nothing_found
+    call lapic_eoi
+.leave:
+    INTERRUPT_LEAVE
+.nothing_found:
+    mov edi, [rsp + FRAME_VECTOR]
+    call interrupt_without_work
+    jmp .leave
+
+align 16
+kernel_common:
+    INTERRUPT_ENTRY
+    call kernel_interrupt
+    INTERRUPT_LEAVE
 
 ; ---- the two gates -------------------------------------------------------------------------------
 
@@ -147,16 +223,6 @@ trap_common:
     jmp .done
 %endmacro
 
-; Registers in which C passes arguments, and r10, come back from the frame.
-%macro RESTORE_ARGUMENTS 0
-    mov rdi, [rsp + FRAME_RDI]
-    mov rsi, [rsp + FRAME_RSI]
-    mov rdx, [rsp + FRAME_RDX]
-    mov r8, [rsp + FRAME_R8]
-    mov r9, [rsp + FRAME_R9]
-    mov r10, [rsp + FRAME_R10]
-%endmacro
-
 align 16
 global int80_entry
 int80_entry:
@@ -174,9 +240,7 @@ int80_entry:
     xchg rcx, rsi
     CALL_BY_NUMBER int80_calls
 
-    RESTORE_ARGUMENTS
-    mov rcx, [rsp + FRAME_RCX]
-    mov r11, [rsp + FRAME_R11]
+    RESTORE_CLOBBERED
     add rsp, FRAME_RIP
     swapgs
 .user_gs:
@@ -221,10 +285,12 @@ syscall_entry:
 .end:
     NO_SUCH_CALL
 
-; The long way back: rax = the result, the frame on top of the stack, interrupts off.
+; The long way back: rax = the result, the frame on top of the stack, interrupts off. From an
+; interrupt there is no result.
 align 16
 leave_gate:
     mov [rsp + FRAME_RAX], rax
+leave_by_frame:
     mov rdi, rsp
     call trap_return_work               ; returns with interrupts off and no work due
     POP_REGISTERS

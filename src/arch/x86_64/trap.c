@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The IDT and what is behind it: exceptions become a user_fault or a panic, the kernel's own
- * vectors go to their handlers, all others to irq_dispatch().
+ * vectors go to their handlers. All others go to irq_dispatch() (stubs.asm).
  *
  * Source: Intel SDM vol 3A, "Interrupt and Exception Handling", "64-Bit IDT Gate Descriptors".
  */
@@ -233,7 +233,7 @@ static void take_nmi(const struct trap_frame *frame)
         context_leave(CONTEXT_NMI, entered);
 }
 
-static void handle_exception(struct trap_frame *frame)
+void trap_dispatch(struct trap_frame *frame)
 {
     uint64_t address = frame->vector == TRAP_PF ? read_cr2() : 0;
     if (frame->vector == TRAP_NMI)
@@ -246,7 +246,13 @@ static void handle_exception(struct trap_frame *frame)
 
 /* ---- interrupts ------------------------------------------------------------------------------ */
 
-static void handle_interrupt(uint8_t vector)
+void interrupt_without_work(uint32_t vector)
+{
+    if (lapic_in_service((uint8_t)vector))
+        lapic_eoi();
+}
+
+static void handle_kernel_interrupt(uint32_t vector)
 {
     switch (vector) {
     case VECTOR_TIMER:
@@ -259,7 +265,8 @@ static void handle_interrupt(uint8_t vector)
         break;
     case VECTOR_RESCHEDULE:
         lapic_eoi();
-        break; /* it has ended the halt: that was its work */
+        arch_work_note(); /* what it is, the idle loop or the way to ring 3 will see */
+        break;
     case VECTOR_LAPIC_ERROR:
         lapic_error_interrupt();
         lapic_eoi();
@@ -267,30 +274,17 @@ static void handle_interrupt(uint8_t vector)
     case VECTOR_SPURIOUS:
         break; /* no EOI: Intel SDM vol 3A, "Spurious Interrupt" */
     default:
-        /* what found nothing to do may be no interrupt of the Local APIC's at all */
-        if (irq_dispatch(vector) || lapic_in_service(vector))
-            lapic_eoi();
+        interrupt_without_work(vector);
         break;
     }
 }
 
-static void take_interrupt(uint8_t vector)
+void kernel_interrupt(uint32_t vector)
 {
     unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_HARDIRQ) : 0;
-    handle_interrupt(vector);
+    handle_kernel_interrupt(vector);
     if (DEBUG_KERNEL)
         context_leave(CONTEXT_HARDIRQ, entered);
-}
-
-void trap_dispatch(struct trap_frame *frame)
-{
-    if (frame->vector < VECTOR_EXCEPTION_COUNT) {
-        handle_exception(frame);
-        return;
-    }
-    take_interrupt((uint8_t)frame->vector);
-    if (trap_from_user(frame) && arch_work_due())
-        trap_return_work(frame);
 }
 
 void gate_check(void)

@@ -52,8 +52,18 @@ static inline bool trap_from_user(const struct trap_frame *frame)
     return (frame->cs & 3) != 0;
 }
 
-/* Called by stubs.asm with interrupts off; returns with interrupts off. Context: any. */
+/* Called by stubs.asm for an exception or an NMI, with interrupts off; returns with interrupts off.
+ * Context: any. */
 void trap_dispatch(struct trap_frame *frame);
+
+/* Called by stubs.asm for one of the kernel's own vectors, 249 to 255. Context: hardirq. */
+void kernel_interrupt(uint32_t vector);
+
+/*
+ * Called by stubs.asm for a vector for which irq_dispatch() found nothing to do: it may be no
+ * interrupt of the Local APIC's at all, and then an EOI would end another. Context: hardirq.
+ */
+void interrupt_without_work(uint32_t vector);
 
 /*
  * Called on the way back to ring 3 when work is due (arch_work_note), with interrupts off: do it

@@ -33,6 +33,11 @@ static void x2apic_write(enum lapic_register reg, uint32_t value)
     wrmsr(msr_of(reg), value);
 }
 
+static void x2apic_eoi(void)
+{
+    x2apic_write(LAPIC_EOI, 0);
+}
+
 static uint32_t x2apic_id(void)
 {
     return x2apic_read(LAPIC_ID);
@@ -40,11 +45,14 @@ static uint32_t x2apic_id(void)
 
 static int x2apic_send(uint32_t apic_id, uint32_t command)
 {
-    uint64_t destination =
-        command >> ICR_SHORTHAND_SHIFT == APIC_TO_DESTINATION ? (uint64_t)apic_id : 0;
     __asm__ volatile("mfence; lfence" : : : "memory");
-    wrmsr(msr_of(LAPIC_ICR_LOW), destination << X2APIC_DESTINATION_SHIFT | command);
+    wrmsr(msr_of(LAPIC_ICR_LOW), (uint64_t)apic_id << X2APIC_DESTINATION_SHIFT | command);
     return 0;
+}
+
+static int x2apic_send_shorthand(uint32_t command)
+{
+    return x2apic_send(0, command);
 }
 
 const struct lapic_ops x2apic_ops = {
@@ -53,5 +61,7 @@ const struct lapic_ops x2apic_ops = {
     .read = x2apic_read,
     .write = x2apic_write,
     .id = x2apic_id,
+    .eoi = x2apic_eoi,
     .send = x2apic_send,
+    .send_shorthand = x2apic_send_shorthand,
 };

@@ -33,43 +33,80 @@ static void xapic_write(enum lapic_register reg, uint32_t value)
     xapic[reg / sizeof(uint32_t)] = value;
 }
 
+static void xapic_eoi(void)
+{
+    xapic_write(LAPIC_EOI, 0);
+}
+
 static uint32_t xapic_id(void)
 {
     return xapic_read(LAPIC_ID) >> LAPIC_ID_SHIFT;
 }
 
-/* Wait until the ICR has sent what it holds. Returns 0, or -EIO after ICR_WAIT_US. */
-static inline int icr_wait(uint32_t (*read)(enum lapic_register))
+/*
+ * The ICR, through `read`: the register itself, or one that never becomes idle (below). It is
+ * looked at once before and once after; what is to be done where that does not suffice stands
+ * apart, so that a message costs no more than its four accesses.
+ */
+typedef uint32_t (*icr_reader)(enum lapic_register);
+
+static inline bool icr_idle(icr_reader read)
 {
-    if ((read(LAPIC_ICR_LOW) & ICR_BUSY) == 0)
-        return 0;
+    return (read(LAPIC_ICR_LOW) & ICR_BUSY) == 0;
+}
+
+/* Wait until the ICR has sent what it holds. Returns 0, or -EIO after ICR_WAIT_US. */
+__attribute__((noinline)) static int icr_wait(icr_reader read)
+{
     uint64_t start = arch_clock_ns();
     while (arch_clock_ns() - start < ICR_WAIT_US * UINT64_C(1000)) {
         arch_relax();
-        if ((read(LAPIC_ICR_LOW) & ICR_BUSY) == 0)
+        if (icr_idle(read))
             return 0;
     }
     return -EIO;
 }
 
-static inline int icr_send(uint32_t (*read)(enum lapic_register), uint32_t apic_id,
-                           uint32_t command)
+static inline int icr_write_low(icr_reader read, uint32_t command)
 {
-    uint64_t flags = arch_irq_save();
-    int error = icr_wait(read);
-    if (error == 0) {
-        if (command >> ICR_SHORTHAND_SHIFT == APIC_TO_DESTINATION)
-            xapic_write(LAPIC_ICR_HIGH, apic_id << ICR_DESTINATION_SHIFT);
-        xapic_write(LAPIC_ICR_LOW, command); /* this write sends */
-        error = icr_wait(read);
-    }
-    arch_irq_restore(flags);
-    return error;
+    xapic_write(LAPIC_ICR_LOW, command); /* this write sends */
+    return icr_idle(read) ? 0 : icr_wait(read);
+}
+
+static inline int icr_write(icr_reader read, uint32_t apic_id, uint32_t command)
+{
+    xapic_write(LAPIC_ICR_HIGH, apic_id << ICR_DESTINATION_SHIFT);
+    return icr_write_low(read, command);
+}
+
+__attribute__((noinline)) static int icr_send_late(icr_reader read, uint32_t apic_id,
+                                                   uint32_t command)
+{
+    return icr_wait(read) == 0 ? icr_write(read, apic_id, command) : -EIO;
+}
+
+static inline int icr_send(icr_reader read, uint32_t apic_id, uint32_t command)
+{
+    return icr_idle(read) ? icr_write(read, apic_id, command)
+                          : icr_send_late(read, apic_id, command);
+}
+
+/* With a shorthand the destination half does not count. */
+static inline int icr_send_shorthand(icr_reader read, uint32_t command)
+{
+    if (!icr_idle(read) && icr_wait(read) != 0)
+        return -EIO;
+    return icr_write_low(read, command);
 }
 
 static int xapic_send(uint32_t apic_id, uint32_t command)
 {
     return icr_send(xapic_read, apic_id, command);
+}
+
+static int xapic_send_shorthand(uint32_t command)
+{
+    return icr_send_shorthand(xapic_read, command);
 }
 
 const struct lapic_ops xapic_ops = {
@@ -78,7 +115,9 @@ const struct lapic_ops xapic_ops = {
     .read = xapic_read,
     .write = xapic_write,
     .id = xapic_id,
+    .eoi = xapic_eoi,
     .send = xapic_send,
+    .send_shorthand = xapic_send_shorthand,
 };
 
 /* The same hardware with an ICR that never becomes idle, for self-tests: arch_ipi_hold(). */
@@ -92,11 +131,18 @@ static int held_send(uint32_t apic_id, uint32_t command)
     return icr_send(held_read, apic_id, command);
 }
 
+static int held_send_shorthand(uint32_t command)
+{
+    return icr_send_shorthand(held_read, command);
+}
+
 const struct lapic_ops xapic_held_ops = {
     .name = "xAPIC, held busy",
     .id_max = XAPIC_ID_MAX,
     .read = held_read,
     .write = xapic_write,
     .id = xapic_id,
+    .eoi = xapic_eoi,
     .send = held_send,
+    .send_shorthand = held_send_shorthand,
 };

@@ -43,6 +43,13 @@ __attribute__((weak)) _Atomic uint64_t fake_tick_step = 1000;
 #define this_cpu_ptr(name) (&(name)[fake_cpu])
 #define percpu_of(cpu, name) (&(name)[cpu])
 
+extern cpu_t cpu_count; /* of the test, or of cpus.c */
+
+static inline cpu_t arch_cpu_count(void)
+{
+    return cpu_count;
+}
+
 static inline cpu_t arch_cpu(void)
 {
     return fake_cpu;

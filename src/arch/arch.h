@@ -200,7 +200,7 @@ enum cpu_step {
     CPU_STEP_SENT,       /* INIT and STARTUP were sent to it */
     CPU_STEP_TRAMPOLINE, /* it runs the trampoline, in protected mode */
     CPU_STEP_LONG_MODE,  /* it runs in long mode */
-    CPU_STEP_READY,      /* its own machinery is set up; it waits to be let in */
+    CPU_STEP_READY,      /* its own machinery is set up; it is idle */
     CPU_STEP_GIVEN_UP,   /* the boot core stopped waiting: should it wake, it halts */
 };
 

@@ -3,8 +3,8 @@
  * Bring-up: all INITs, one wait, all STARTUPs, then one wait for all, as long as any core takes a
  * step. A second STARTUP goes only to cores that have shown no sign of life.
  *
- * Each core advances through enum cpu_step by itself and halts when it is ready. It is let in once
- * the console is there and the boot core has seen it; its first log line comes after that.
+ * Each core advances through enum cpu_step by itself; when it is ready it is idle, and halts. The
+ * boot core puts it online once it has seen that. Until then nobody sends it anything.
  *
  * An online core is idle: it halts until an interrupt comes. Its one job slot is how it gets work:
  * who fills it (one compare-and-exchange) rings the core's reschedule vector, which ends the halt.
@@ -30,8 +30,7 @@ enum {
 struct cpumask smp_online;
 static _Atomic cpu_t online_count;  /* how many it holds */
 static struct cpumask starting;     /* boot core only: those being waited for */
-static _Atomic bool let_in;         /* the cores that are ready may go on */
-static void (*core_function)(void); /* I before let_in */
+static void (*core_function)(void); /* I: before any core is started */
 
 enum job_state { JOB_NONE, JOB_BEING_SET, JOB_WAITING, JOB_RUNNING };
 
@@ -144,20 +143,16 @@ static void leave_behind_the_rest(void)
     }
 }
 
-/* Wake the halted cores, then wait until each has put itself online. */
-static void let_them_in(void)
+/*
+ * Put the ready cores online. They halt in core_main() or are on their way there, and what is sent
+ * to them waits in their Local APICs. It is done from here, one after the other: hundreds of cores
+ * that each ask for ipi_control would keep each other waiting.
+ */
+static void put_online(void)
 {
-    atomic_store_explicit(&let_in, true, memory_order_release);
     cpumask_for_each (cpu, &starting) {
-        if (arch_ipi_send(cpu, ARCH_VECTOR_RESCHEDULE) != 0)
-            log_err("smp: core %u could not be woken: the ICR stays busy", cpu);
-    }
-    uint64_t start = arch_clock_ns();
-    cpumask_for_each (cpu, &starting) {
-        while (!cpumask_test(&smp_online, cpu) && arch_clock_ns() - start < PATIENCE_MS * NS_PER_MS)
-            arch_udelay(POLL_US);
-        if (!cpumask_test(&smp_online, cpu))
-            log_err("smp: core %u was let in but does not come online", cpu);
+        ipi_core_online(cpu);
+        log_info("smp: core %u online (APIC id %u)", cpu, arch_cpu_hardware_id(cpu));
     }
 }
 
@@ -176,7 +171,7 @@ void smp_start_cores(const struct smp_params *params, void (*core_main)(void))
         send_to_all(arch_cpu_send_startup, "STARTUP", CPU_STEP_SENT);
         wait_for_all();
         leave_behind_the_rest();
-        let_them_in();
+        put_online();
     }
     log_info("smp: %u of %u cores online after %llu ms", smp_online_count(), arch_cpu_count(),
              (unsigned long long)((arch_clock_ns() - begin) / NS_PER_MS));
@@ -227,13 +222,7 @@ bool core_job_run(void)
 
 void smp_core_main(void)
 {
-    /* interrupts are off at each look: the wake-up cannot slip in between the look and the halt */
-    for (arch_irq_disable(); !atomic_load_explicit(&let_in, memory_order_acquire);
-         arch_irq_disable())
-        arch_wait_for_interrupt();
     arch_irq_enable();
-    ipi_core_online(arch_cpu());
-    log_info("smp: core %u online (APIC id %u)", arch_cpu(), arch_cpu_hardware_id(arch_cpu()));
-    core_function();
+    core_function(); /* set before any core was started */
     arch_halt_forever();
 }

@@ -16,7 +16,7 @@ struct smp_params {
 /* The cores that answer. Context: any. */
 extern struct cpumask smp_online;
 
-/* Put a core into smp_online; its vector table holds what it shall. Context: cpu being started. */
+/* Put a core into smp_online; its vector table holds what it shall. Context: thread. */
 void smp_set_online(cpu_t cpu);
 
 /* Put the boot core into smp_online. Context: boot cpu only. */

@@ -66,8 +66,8 @@ int ipi_register_handler(int vector, const char *name, irq_handler handler);
  */
 int ipi_unregister(int vector);
 
-/* Put a core that is ready into smp_online, with all registrations. Context: cpu being started,
- * interrupts on. Locks: ipi_control. */
+/* Put a core that is ready into smp_online, with all registrations. Context: thread, interrupts on.
+ * Locks: ipi_control. */
 void ipi_core_online(cpu_t cpu);
 
 /* Is any ring not yet taken anywhere? Context: any. */

@@ -48,8 +48,10 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes \
 	-Wmissing-declarations -Wvla -Wpointer-arith -Wcast-qual -Wwrite-strings -Wimplicit-fallthrough
 COMMON   := -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-pie -fno-common -fno-strict-aliasing \
-	-fcf-protection=none -fno-asynchronous-unwind-tables -ffunction-sections \
-	-ffile-prefix-map=$(CURDIR)/= $(WARNINGS)
+	-fcf-protection=none -fno-asynchronous-unwind-tables -ffunction-sections $(WARNINGS)
+# So that debug information does not depend on where the tree lies. The shell fills in the directory,
+# whatever characters it has.
+PREFIX_MAP := "-ffile-prefix-map=$$PWD=."
 
 CFLAGS := $(COMMON) -mcmodel=kernel -mgeneral-regs-only -mno-red-zone -fno-omit-frame-pointer \
 	-fstack-protector-strong -mstack-protector-guard=global -DCARILLON_DEBUG=$(DEBUG_KERNEL) \
@@ -151,7 +153,7 @@ $(B)/run/carillon.iso: $(ISO_INPUTS) $(B)/stamp/iso | need
 $(B)/obj/src/%.c.o: src/%.c $(B)/stamp/kernel | $(GENERATED) need
 	$(call say,CC      $<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(PREFIX_MAP) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 
 $(B)/obj/src/%.asm.o: src/%.asm $(B)/stamp/asm $(OFFSETS) $(B)/gen/syscall_numbers.inc | need
 	$(call say,NASM    $<)
@@ -161,7 +163,7 @@ $(B)/obj/src/%.asm.o: src/%.asm $(B)/stamp/asm $(OFFSETS) $(B)/gen/syscall_numbe
 $(OFFSETS): src/arch/x86_64/asm_offsets.c tools/asm-offsets $(B)/stamp/kernel | $(GENERATED) need
 	$(call say,GEN     $@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ -S -o $(B)/gen/asm_offsets.s $<
+	$(Q)$(CC) $(CFLAGS) $(PREFIX_MAP) -MMD -MP -MF $@.d -MT $@ -S -o $(B)/gen/asm_offsets.s $<
 	$(Q)tools/asm-offsets $(B)/gen/asm_offsets.s $@
 
 $(GENERATED) &: src/syscall/syscalls.tbl src/lib/errno.h tools/gen-syscalls | need
@@ -171,7 +173,7 @@ $(GENERATED) &: src/syscall/syscalls.tbl src/lib/errno.h tools/gen-syscalls | ne
 $(B)/obj/user/%.c.o: user/%.c $(B)/stamp/user | $(GENERATED) need
 	$(call say,CC      $<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+	$(Q)$(CC) $(USER_CFLAGS) $(PREFIX_MAP) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 
 $(B)/obj/user/%.asm.o: user/%.asm $(B)/stamp/user $(B)/gen/syscall_numbers.inc | need
 	$(call say,NASM    $<)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The build itself: a second compiler, and a prefix for other machines' tools."""
+"""The build itself: a second compiler, a prefix for other machines' tools, an odd directory."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 import qemu
-from machine import OUTPUT
+from machine import OUTPUT, output_path
 from runs import PANIC, exited, received
 
 
@@ -48,3 +48,26 @@ def test_cross_compile_prefix(empty, tmp_path):
         script.chmod(0o755)
     make(empty, "CROSS_COMPILE=probe-", path=tmp_path)
     assert set((tmp_path / "called").read_text().split()) == {"gcc", "ld", "strip", "nm"}
+
+
+def test_directory_with_blank(tmp_path):
+    """A checkout may lie anywhere; the code does not depend on where."""
+    tree = tmp_path / "a blank, and a comma"
+    tree.mkdir()
+    for name in ("Makefile", "linker.ld", "iso", "src", "tools", "user"):
+        copy = shutil.copytree if (qemu.ROOT / name).is_dir() else shutil.copy
+        copy(qemu.ROOT / name, tree / name)
+    environment = {**os.environ, "CMDLINE": "", "SMP": "2"}
+    environment.pop("MAKEFLAGS", None)
+    result = subprocess.run(["make", f"-j{os.cpu_count()}", "run"], cwd=tree, env=environment,
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "init: exited with status 0" in result.stdout
+    assert code_of(tree / "build/carillon.elf") == code_of(qemu.KERNEL)
+
+
+def code_of(kernel):
+    """The kernel without its debug information, which names the assembler's directory."""
+    copy = output_path("stripped", "elf")
+    subprocess.run(["strip", "--strip-debug", "-o", copy, kernel], check=True)
+    return copy.read_bytes()

@@ -55,6 +55,11 @@ class Config:
     extra: list = field(default_factory=list)
 
 
+def option_value(path):
+    """A path as a value among QEMU's options, where a comma ends it unless it is doubled."""
+    return str(path).replace(",", ",,")
+
+
 def firmware_options(config, scratch):
     """OVMF writes to its variables, so each run gets a copy of its own in `scratch`."""
     if config.firmware == "bios":
@@ -67,7 +72,7 @@ def firmware_options(config, scratch):
     variables = scratch / "ovmf_vars.fd"
     shutil.copyfile(OVMF_VARS, variables)
     return ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF_CODE}",
-            "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
+            "-drive", f"if=pflash,format=raw,unit=1,file={option_value(variables)}"]
 
 
 def stick_options(config):
@@ -76,7 +81,7 @@ def stick_options(config):
     if config.usb not in controllers:
         raise QemuError(f"a USB stick is on ehci or xhci, not '{config.usb}'")
     return ["-device", f"{controllers[config.usb]},id=usb",
-            "-drive", f"if=none,id=stick,format=raw,file={config.iso}",
+            "-drive", f"if=none,id=stick,format=raw,file={option_value(config.iso)}",
             "-device", "usb-storage,bus=usb.0,drive=stick,removable=on,bootindex=0"]
 
 

@@ -34,8 +34,12 @@ B := build$(if $(filter 1,$(DEBUG_KERNEL)),/debug)
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $1")
 
+# As they were typed: a dollar sign is the kernel's or pytest's, not make's.
+override CMDLINE := $(value CMDLINE)
+override T := $(value T)
+
 export BUILD = $(B)
-export STRIP SMP MEM CPU MACHINE FIRMWARE CMDLINE QEMU DEV YES V SOURCE_DATE_EPOCH
+export STRIP SMP MEM CPU MACHINE FIRMWARE CMDLINE QEMU DEV YES T V SOURCE_DATE_EPOCH
 export PYTHONDONTWRITEBYTECODE = 1
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
@@ -83,9 +87,15 @@ OFFSETS   := $(B)/gen/asm_offsets.inc
 
 # ---- the tools that the asked-for targets need ---------------------------------------------------
 
+# The groups of tools/packages.txt for each target; what is not named here only builds.
+NEEDS_run    := build run
+NEEDS_gdb    := build run gdb
+NEEDS_test   := $(or $(filter host list,$(T)),build run test)
+NEEDS_check  := build check
+NEEDS_format := build check
+
 GOALS := $(or $(MAKECMDGOALS),all)
-NEEDS := build $(if $(filter run gdb test,$(GOALS)),run) \
-	$(if $(filter test,$(GOALS)),test) $(if $(filter check format,$(GOALS)),check)
+NEEDS := $(sort $(foreach goal,$(GOALS),$(or $(NEEDS_$(goal)),build)))
 
 .PHONY: need
 need:
@@ -214,7 +224,7 @@ debug-kernel: | need
 
 # The host tests alone need no kernel, only the generated headers.
 test: $(if $(filter host list,$(T)),$(GENERATED),all debug-kernel) | need
-	@tools/test "$(T)"
+	@tools/test "$$T"
 
 check: $(GENERATED) $(OFFSETS) | need
 	@CFLAGS="$(filter-out -Werror,$(CFLAGS))" USER_CFLAGS="$(filter-out -Werror,$(USER_CFLAGS))" \

@@ -100,14 +100,30 @@ def boot_options(config):
     return options + (["-initrd", str(config.initrd)] if config.initrd else [])
 
 
+def refuse_nothing(config):
+    """QEMU takes 0 cores and no memory for its defaults, with a warning at most."""
+    if re.search(r"(^|[,=])0+(,|$)", str(config.smp)):
+        raise QemuError(f"SMP counts cores, from 1: '{config.smp}' is none")
+    if re.fullmatch(r"0+\w?", config.mem):
+        raise QemuError(f"MEM is an amount of memory such as 256M, not '{config.mem}'")
+
+
 def command(config, scratch):
     """The command as a list; `scratch` is a directory of this run alone."""
+    refuse_nothing(config)
     return [config.qemu, "-machine", config.machine, "-accel", "tcg", "-cpu", config.cpu,
             "-smp", str(config.smp), "-m", config.mem,
             *firmware_options(config, Path(scratch)),
             "-display", "none", "-vga", "std", "-net", "none", "-no-reboot", *config.serial,
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             *boot_options(config), *config.extra]
+
+
+def trouble(error):
+    """What to say when QEMU cannot be described or started: a QemuError or an OSError."""
+    if isinstance(error, QemuError):
+        return str(error)
+    return f"{error.filename}: {error.strerror}"
 
 
 def decode(qemu_status):

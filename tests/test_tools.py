@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""What make says and does for somebody at a terminal: which tools it asks for, words for what
+cannot be, a terminal left as it was. A script stands in for QEMU where its end is not of interest.
+"""
+
+import os
+import re
+import subprocess
+
+import pexpect
+import pytest
+
+import qemu
+
+GREY = b"\x1b[37m\x1b[40m"  # as OVMF colours the screen
+
+
+def tool(name, *arguments, **variables):
+    """Run a program of tools/ without a terminal."""
+    return subprocess.run([qemu.ROOT / "tools" / name, *arguments], cwd=qemu.ROOT,
+                          env={**os.environ, **variables}, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60, check=False)
+
+
+def run(**variables):
+    return tool("run", "--iso", "build/carillon.iso", **variables)
+
+
+def make(*words):
+    """What make prints; its stamps are kept apart from those of the real build."""
+    environment = {key: value for key, value in os.environ.items()
+                   if key not in ("MAKEFLAGS", "CMDLINE", "T")}
+    return subprocess.run(["make", "-s", "B=build/test/words", *words], cwd=qemu.ROOT,
+                          env=environment, capture_output=True, text=True, check=True).stdout
+
+
+# ---- which packages ------------------------------------------------------------------------------
+
+
+def groups_asked_for(*words):
+    said = make("-n", *words)
+    return set(re.search(r"^tools/deps --need (.*)$", said, re.MULTILINE)[1].split())
+
+
+@pytest.mark.parametrize("words, groups", [
+    ("all", "build"), ("usb", "build"), ("run", "build run"), ("gdb", "build run gdb"),
+    ("check", "build check"), ("format", "build check"), ("run check", "build run check"),
+    ("test", "build run test"), ("test T=quick", "build run test"),
+    ("test T=host", "host"), ("test T=list", "list")])
+def test_groups(words, groups):
+    listed = {group for line in (qemu.ROOT / "tools/packages.txt").read_text().splitlines()
+              if line and line[0] != "#" for group in line.split("|")[1].split()}
+    assert groups_asked_for(*words.split()) == set(groups.split()) <= listed
+
+
+@pytest.mark.quick
+def test_host_tests_do_without_pexpect(tmp_path):
+    """Nor does anything that they import need more than their group of packages has."""
+    (tmp_path / "pexpect.py").write_text("raise ImportError('the host tests are to do without')\n")
+    result = tool("test", "host", PYTEST_ADDOPTS="--collect-only -q", PYTHONPATH=str(tmp_path))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+# ---- words ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variables, sentence", [
+    ({"QEMU": "no-such-qemu"}, "run: no-such-qemu: No such file or directory"),
+    ({"QEMU": "/dev"}, "run: /dev: Permission denied"),
+    ({"FIRMWARE": "efi"}, "run: FIRMWARE is bios or uefi, not 'efi'"),
+    ({"SMP": "0"}, "run: SMP counts cores, from 1: '0' is none"),
+    ({"SMP": "4,sockets=0"}, "run: SMP counts cores, from 1: '4,sockets=0' is none"),
+    ({"MEM": "0"}, "run: MEM is an amount of memory such as 256M, not '0'"),
+    ({"MEM": "0M"}, "run: MEM is an amount of memory such as 256M, not '0M'"),
+])
+def test_what_cannot_be(variables, sentence):
+    result = run(**variables)
+    assert (result.returncode, result.stderr, result.stdout) == (125, f"{sentence}\n", "")
+
+
+@pytest.mark.parametrize("variables, word", [
+    ({"SMP": "many"}, "smp"), ({"MEM": "much"}, "much"), ({"CPU": "no-such-cpu"}, "no-such-cpu"),
+    ({"MACHINE": "no-such-machine"}, "machine")])
+def test_what_qemu_refuses(variables, word):
+    """Its own words are passed on, and a line of ours says that it was QEMU."""
+    result = run(**variables)
+    assert result.returncode == 125
+    *its, ours = result.stderr.splitlines()
+    assert re.fullmatch(r"run: QEMU failed with status 1 \(after \d+\.\d s\)", ours)
+    assert word in "\n".join(its) and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("pick, status, sentence", [
+    ("no-such-test", 5, "no test has 'no-such-test' in its name"),
+    ("two words", 4, "T='two words' is no pick")], ids=("none", "two"))
+def test_picks_without_tests(pick, status, sentence):
+    result = tool("test", pick)
+    assert result.returncode == status and f"test: {sentence}" in result.stderr
+
+
+@pytest.mark.parametrize("text", ["$HOME", "$$", "it's", "a;b", "`id`", "a\\b", "#x", '"two words"'])
+def test_words_for_the_kernel_arrive_as_typed(text):
+    rule = 'show: ; @printf "%s" "$$CMDLINE"'
+    assert make("--eval", rule, "show", f"CMDLINE={text}") == text
+
+
+# ---- the terminal --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def colourful(tmp_path):
+    """A QEMU that leaves colours behind, and fails."""
+    script = tmp_path / "qemu"
+    script.write_bytes(b"#!/bin/sh\nprintf '%s'\nexit 3\n" % GREY)
+    script.chmod(0o755)
+    return str(script)
+
+
+def test_terminal_gets_its_colours_back(colourful):
+    child = pexpect.spawn("tools/run --iso build/carillon.iso", cwd=qemu.ROOT, timeout=60,
+                          env={**os.environ, "QEMU": colourful})
+    child.expect(pexpect.EOF)
+    assert child.before.startswith(GREY + b"\x1b[0m") and b"failed with status 3" in child.before
+
+
+def test_pipe_gets_what_the_guest_sent(colourful):
+    result = run(QEMU=colourful)
+    assert result.stdout.encode() == GREY and "status 3" in result.stderr

@@ -21,6 +21,7 @@
 #include "smp/call.h"
 #include "smp/cores.h"
 #include "smp/ipi.h"
+#include "smp/warp.h"
 
 enum {
     EXIT_STATUS_MAX = 120, /* what debugexit can tell of a program's status */
@@ -245,6 +246,7 @@ void kmain(const char *cmdline)
                     core_idle); /* needs: the clock, interrupts */
     /* other cores run */
 
+    warp_check(); /* needs: all cores that will be online */
     log_drain();
     if (params.selftest)
         run_selftests();

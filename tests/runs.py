@@ -54,7 +54,8 @@ def exited(status):
 def demo(name, online=4, cores=None, before=(), rung=None, **more):
     """The demonstration on a machine with `cores` core indices of which `online` answer."""
     cores = cores or online
-    return Run(name, **{"expect": [*before, rf"smp: {online} of {cores} cores online.*",
+    no_warp = [rf"clock: no warp between the counters of {online} cores.*"] if online > 1 else []
+    return Run(name, **{"expect": [*before, rf"smp: {online} of {cores} cores online.*", *no_warp,
                                    received(rung or range(online)), exited(0)], **more})
 
 

@@ -90,3 +90,12 @@ def test_x2apic_counts_are_exact(bochs):
     vm.wait_line(r"apic: x2APIC .*")
     vm.wait_line("ok 1 ipi-all-vectors")
     vm.wait_line(r"selftest: exited with status 0")
+
+
+def test_a_clock_that_is_off_is_noticed(bochs):
+    """Here the TSC of one core can be written: the self-test sets it back and looks."""
+    vm = bochs(iso_for("selftest=clock-warp"), 4)
+    vm.wait_line(r"clock: no warp between the counters of 4 cores, .*")
+    vm.wait_line(r"# set back by \d+ ticks, \d+ seen")
+    vm.wait_line("ok 1 clock-warp")
+    vm.wait_line(r"selftest: exited with status 0")

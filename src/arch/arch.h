@@ -119,7 +119,8 @@ paddr_t arch_direct_to_phys(const void *va);
 
 /* ---- time ------------------------------------------------------------------------------------ */
 
-/* Nanoseconds since the kernel's entry; never runs back on one core. Context: any. */
+/* Nanoseconds since the kernel's entry; never runs back on one core. Between cores it is as good as
+ * their counters agree (smp/warp.h). Context: any. */
 uint64_t arch_clock_ns(void);
 /* Convert a difference of arch_ticks() to nanoseconds. Context: any. */
 uint64_t arch_ticks_to_ns(uint64_t ticks);

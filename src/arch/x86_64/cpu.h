@@ -70,6 +70,7 @@ static inline uint64_t read_cr2(void)
 
 /* Intel SDM vol 4, "Architectural MSRs". */
 enum {
+    MSR_TSC = 0x10,
     MSR_APIC_BASE = 0x1b,
     MSR_SYSENTER_CS = 0x174,
     MSR_PAT = 0x277,

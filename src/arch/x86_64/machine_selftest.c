@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
  * The machine's part, tested from inside: no page is both writable and executable, an I/O APIC
- * line arrives where it is routed, and the ends of the machine work (these only when named).
+ * line arrives where it is routed, a TSC that is off is noticed, and the ends of the machine work
+ * (these only when named).
  */
 #include <stdatomic.h>
 
 #include "arch/arch.h"
+#include "arch/x86_64/clock.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/trap.h"
@@ -18,6 +21,7 @@
 #include "lib/spinlock.h"
 #include "smp/call.h"
 #include "smp/cores.h"
+#include "smp/warp.h"
 
 /* ---- W^X ------------------------------------------------------------------------------------- */
 
@@ -102,6 +106,59 @@ static void test_line(void)
     irq_free((uint32_t)irq);
 }
 SELFTEST("ioapic-line", test_line);
+
+/* ---- a TSC that is off ----------------------------------------------------------------------- */
+
+#define TSC_SHIFT_NS UINT64_C(10000000)
+
+/*
+ * Move this core's TSC by *arg ticks, but for the few that pass between the read and the write.
+ * Source: Intel SDM vol 3B, "Time-Stamp Counter" (writes to IA32_TIME_STAMP_COUNTER)
+ */
+static void shift_tsc(void *arg)
+{
+    wrmsr(MSR_TSC, rdmsr(MSR_TSC) + *(uint64_t *)arg);
+}
+
+static void read_tsc(void *arg)
+{
+    *(uint64_t *)arg = arch_ticks_ordered();
+}
+
+/* Set a core's TSC back by 10 ms. Returns: by how many ticks; 0 if the TSC cannot be written. */
+static uint64_t set_tsc_back(cpu_t cpu)
+{
+    uint64_t before, after, shift = clock_ns_to_ticks(TSC_SHIFT_NS), back = -shift;
+    (void)call_on(cpu, read_tsc, &before);
+    (void)call_on(cpu, shift_tsc, &back);
+    (void)call_on(cpu, read_tsc, &after);
+    return after < before ? shift : 0;
+}
+
+static void test_warp(void)
+{
+    struct warp warp = warp_measure();
+    selftest_expect(warp.ticks == 0, "core %u is behind by %llu ticks", warp.cpu,
+                    (unsigned long long)warp.ticks);
+    cpu_t last = arch_cpu_count() - 1;
+    if (last == 0 || !cpumask_test(&smp_online, last)) {
+        selftest_skip("needs a second core");
+        return;
+    }
+    uint64_t shift = set_tsc_back(last);
+    if (shift == 0) {
+        selftest_skip("this TSC cannot be written");
+        return;
+    }
+    warp = warp_measure();
+    (void)call_on(last, shift_tsc, &shift);
+    selftest_expect(warp.cpu == last && warp.ticks > shift / 2 && warp.ticks <= shift,
+                    "core %u set back by %llu ticks: seen is core %u, behind by %llu", last,
+                    (unsigned long long)shift, warp.cpu, (unsigned long long)warp.ticks);
+    selftest_note("set back by %llu ticks, %llu seen", (unsigned long long)shift,
+                  (unsigned long long)warp.ticks);
+}
+SELFTEST("clock-warp", test_warp);
 
 /* ---- ends, only when named ------------------------------------------------------------------- */
 

@@ -17,6 +17,9 @@ from runs import Run, exited
 NMI_TAKEN = re.compile(r"^ *\d+: v=02 e=\w+ i=\d cpl=(\d) IP=\w+:(\w+) ", re.MULTILINE)
 USER_END = 0x7ffffffff000
 NMIS_AT_ONCE = 100
+# Any interrupt, with the ring that it struck.
+TAKEN = re.compile(r"^ *\d+: v=(\w\w) e=\w+ i=\d cpl=(\d) ", re.MULTILINE)
+NMI, RING, GATE, TIMER = "02", "64", "80", "fe"
 
 
 @pytest.mark.parametrize("cpu", [pytest.param("max", marks=pytest.mark.quick), "qemu64",
@@ -108,3 +111,29 @@ def test_nmi_storm(machine):
     # it would have ended by itself, with a line, had a register changed
     assert vm.wait_exit(forbid=(*run.forbid, "init:")) is None
     log.unlink()  # many megabytes: each call is in it
+
+
+@pytest.mark.parametrize("smp, cpu", [("2", "max"), ("4", "max"), ("8", "max"), ("4", "qemu64")])
+def test_nmis_from_other_cores(smp, cpu, machine):
+    """The self-test's own word for the registers; what struck where, from QEMU."""
+    log = output_path(f"gates-fire-{smp}-{cpu}", "int")
+    run = Run(f"gates-fire-{smp}-{cpu}", smp=smp, cpu=cpu, cmdline="selftest=gates-under-fire",
+              extra=("-d", "int", "-D", str(log)), limit=180,
+              expect=[r"# \d+ NMIs, \d+ rings", "ok 1 gates-under-fire",
+                      r"selftest: exited with status 0"])
+    vm = boot(run, machine)
+    text = log.read_text(errors="replace")
+    log.unlink()
+    struck = TAKEN.findall(text)
+    calls = [i for i, (vector, _) in enumerate(struck) if vector == GATE]
+    while_it_ran = set(struck[calls[0]:calls[-1]])
+    assert {(NMI, "3"), (RING, "3")} <= while_it_ran
+    assert {(TIMER, "0"), (TIMER, "3")} & while_it_ran
+    taken = [int(pc, 16) for _, pc in NMI_TAKEN.findall(text)]
+    # one that looks for its core's data with the program's GS counts in a place of no core's
+    counted = next(int(m[1]) for line in vm.lines if (m := re.match(r"# (\d+) NMIs", line)))
+    assert counted == len(taken)
+    at = kernel_symbols()
+    for gate in ("int80_entry", "syscall_entry"):
+        body = range(at[gate], at[f"{gate}.end"])
+        assert any(pc in body for pc in taken), f"none of {len(taken)} NMIs in {gate}"

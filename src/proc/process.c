@@ -42,6 +42,15 @@ static void set_name(struct process *process, const char *path)
     (void)text_copy(process->name, last, sizeof(process->name));
 }
 
+void process_run_loaded(struct process *process, uintptr_t entry, uintptr_t stack)
+{
+    this_cpu(current_process) = process;
+    arch_space_use(process->space.root);
+    arch_user_run(entry, stack);
+    arch_space_use(arch_kernel_space());
+    this_cpu(current_process) = NULL;
+}
+
 int process_run(const char *path, const char *const *args, size_t argc, struct process_end *end)
 {
     ASSERT_THREAD();
@@ -54,11 +63,7 @@ int process_run(const char *path, const char *const *args, size_t argc, struct p
     }
     int error = program_load(path, args, argc, &process.space, &program);
     if (error == 0) {
-        this_cpu(current_process) = &process;
-        arch_space_use(process.space.root);
-        arch_user_run(program.entry, program.stack);
-        arch_space_use(arch_kernel_space());
-        this_cpu(current_process) = NULL;
+        process_run_loaded(&process, program.entry, program.stack);
         *end = process.end;
     }
     space_destroy(&process.space);

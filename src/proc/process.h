@@ -33,6 +33,12 @@ struct process {
  */
 int process_run(const char *path, const char *const *args, size_t argc, struct process_end *end);
 
+/*
+ * Run a process whose space holds a program already, on this core, to process->end. The space stays
+ * the caller's. Context: thread, interrupts on.
+ */
+void process_run_loaded(struct process *process, uintptr_t entry, uintptr_t stack);
+
 DECLARE_PERCPU(struct process *, current_process); /* P */
 
 /* The process that runs on this core. Context: thread, in a system call. */

@@ -19,6 +19,10 @@ enum {
     VECTOR_A = 100,
     VECTOR_B = 101,
     MILLION = 1000000,
+    TO_NEXT_RINGS = 10000,
+    TO_NEXT_RINGS_MANY = 1000, /* with more cores than: */
+    TO_NEXT_FEW = 8,
+    TO_NEXT_PACES = 10,
     FIRE_ROUNDS = 400,
     FIRE_TURNS = 500,
     RANDOM_CALLS = 20000,
@@ -243,6 +247,98 @@ static void test_results(void)
     expect_result("rings taken", (long)taken_by_all(), 1 + online + (online - 1) + 1);
 }
 SELFTEST("ipi-results", test_results);
+
+/* ---- every core to its next ------------------------------------------------------------------ */
+
+static uint32_t takes_of(cpu_t cpu)
+{
+    return atomic_load_explicit(&irq_slot(cpu, VECTOR_A)->takes, memory_order_relaxed);
+}
+
+/* Interrupts of the vector on all cores, those included that found no ring. */
+static uint32_t takes_of_all(void)
+{
+    uint32_t sum = 0;
+    cpumask_for_each (cpu, &smp_online)
+        sum += takes_of(cpu);
+    return sum;
+}
+
+static void wait_for_take(cpu_t cpu, uint32_t before)
+{
+    uint64_t start = arch_clock_ns();
+    while (takes_of(cpu) == before && arch_clock_ns() - start < TAKEN_WAIT_NS)
+        arch_relax();
+}
+
+/*
+ * One ring to each core in turn: it interrupts that core, once, and no other. The rings' counts
+ * alone would not tell: an interrupt that strays finds no count where it ends, and the scan would
+ * help the ring that it left behind.
+ */
+static void check_no_stray(void)
+{
+    cpumask_for_each (cpu, &smp_online) {
+        uint32_t before = takes_of(cpu), before_all = takes_of_all();
+        expect_result("one ring", ipi_send((int)cpu, VECTOR_A), 0);
+        wait_for_take(cpu, before);
+        uint32_t own = takes_of(cpu) - before, all = takes_of_all() - before_all;
+        selftest_expect(own == 1 && all == 1,
+                        "a ring to core %u: 1 interrupt expected, %u there and %u in all seen", cpu,
+                        own, all);
+    }
+}
+
+/* In paces, with a wait for an interrupt after each: else most rings would fold into one. */
+static void ring_next(void *arg)
+{
+    uint64_t rings = *(const uint64_t *)arg;
+    cpu_t next = cpumask_next(&smp_online, arch_cpu() + 1);
+    if (next == CPU_NONE)
+        next = 0;
+    for (uint64_t i = 0; i < rings; i++) {
+        uint32_t before = takes_of(next);
+        if (ipi_send((int)next, VECTOR_A) != 0)
+            atomic_fetch_add_explicit(&failed_sends, 1, memory_order_relaxed);
+        if (i % (rings / TO_NEXT_PACES) == 0)
+            wait_for_take(next, before);
+    }
+}
+
+/* Every core took `rings`, by the handler's count and by its irq's. Returns: interrupts in all. */
+static uint64_t check_each_took(uint32_t irq, uint64_t rings)
+{
+    uint64_t interrupts = 0;
+    cpumask_for_each (cpu, &smp_online) {
+        struct irq_stat stat = irq_stat_of(irq, cpu);
+        selftest_expect(taken_by(cpu) == rings && stat.rings == rings,
+                        "core %u: %llu rings expected, %llu taken, %llu counted", cpu,
+                        (unsigned long long)rings, (unsigned long long)taken_by(cpu),
+                        (unsigned long long)stat.rings);
+        interrupts += stat.interrupts;
+    }
+    return interrupts;
+}
+
+/* All cores ring at once, each the next one that is online, the last one the first. */
+static void test_to_next(void)
+{
+    uint64_t cores = smp_online_count();
+    uint64_t rings = cores > TO_NEXT_FEW ? TO_NEXT_RINGS_MANY : TO_NEXT_RINGS;
+    clear_taken();
+    atomic_store_explicit(&failed_sends, 0, memory_order_relaxed);
+    int irq = ipi_register_handler(VECTOR_A, "selftest", counting_handler);
+    if (!selftest_expect(irq >= 0, "register: an irq expected, %d seen", irq))
+        return;
+    check_no_stray();
+    run_on_all(ring_next, &rings);
+    expect_result("unregister", ipi_unregister(VECTOR_A), 0);
+    expect_result("sends that failed", (long)atomic_load(&failed_sends), 0);
+    uint64_t interrupts = check_each_took((uint32_t)irq, rings + 1);
+    selftest_note("%llu cores, %llu rings each, %llu interrupts", (unsigned long long)cores,
+                  (unsigned long long)rings + 1, (unsigned long long)interrupts);
+}
+SELFTEST("ipi-to-next", test_to_next);
 
 /* ---- a busy ICR, a lost interrupt ------------------------------------------------------------ */
 

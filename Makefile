@@ -91,6 +91,7 @@ OFFSETS   := $(B)/gen/asm_offsets.inc
 NEEDS_run    := build run
 NEEDS_gdb    := build run gdb
 NEEDS_test   := $(or $(filter host list,$(T)),build run test)
+NEEDS_soak   := build run test
 NEEDS_check  := build check
 NEEDS_format := build check
 
@@ -123,7 +124,7 @@ $(foreach s,kernel asm link user initrd iso,$(if $(STAMPED_GOALS),$(eval $(call 
 
 # ---- products ------------------------------------------------------------------------------------
 
-.PHONY: all iso initrd run test usb gdb format check deps clean help
+.PHONY: all iso initrd run test soak usb gdb format check deps clean help
 all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso
 iso: $(B)/carillon.iso
 initrd: $(B)/initrd.tar
@@ -225,6 +226,9 @@ debug-kernel: | need
 # The host tests alone need no kernel, only the generated headers.
 test: $(if $(filter host list,$(T)),$(GENERATED),all debug-kernel) | need
 	@tools/test "$$T"
+
+soak: all | need
+	@tools/test --soak "$$T"
 
 check: $(GENERATED) $(OFFSETS) | need
 	@CFLAGS="$(filter-out -Werror,$(CFLAGS))" USER_CFLAGS="$(filter-out -Werror,$(USER_CFLAGS))" \

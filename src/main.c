@@ -28,6 +28,7 @@ enum {
     EXIT_SIGNAL = 121,
     EXIT_PANIC = 122,
     RINGS_WAIT_MS = 5000,
+    KIB = 1024,
 };
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -151,6 +152,15 @@ static void unpack_initrd(void)
         arch_boot_module_release(i);
 }
 
+/* All that is not free counts as taken, whoever has it (docs/memory.md lists them). */
+static void report_memory(void)
+{
+    uint64_t total = arch_memory_usable() / KIB;
+    uint64_t free = page_count_free() * (PAGE_SIZE / KIB);
+    log_info("memory: total %llu KiB, taken %llu KiB, free %llu KiB", (unsigned long long)total,
+             (unsigned long long)(total - free), (unsigned long long)free);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 /* Say how it ended, leave QEMU if asked to, else power off. */
@@ -251,5 +261,6 @@ void kmain(const char *cmdline)
     if (params.selftest)
         run_selftests();
     unpack_initrd(); /* needs: the boot modules */
-    run_init();      /* needs: everything */
+    report_memory();
+    run_init(); /* needs: everything */
 }

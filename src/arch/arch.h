@@ -96,6 +96,12 @@ const void *arch_boot_module(size_t index, size_t *size);
 /* Give its memory to mm. Context: thread. */
 void arch_boot_module_release(size_t index);
 
+/*
+ * RAM that the firmware's map calls usable, in bytes; whole pages only. What mm manages is less:
+ * the first MiB and the kernel's image stay out. Context: any, after arch_init_memory.
+ */
+uint64_t arch_memory_usable(void);
+
 /* ---- ends -------------------------------------------------------------------------------------
  */
 

@@ -103,6 +103,14 @@ paddr_t memory_take_low(size_t pages)
     return pa != PADDR_NONE ? pa : spare_take(pages * PAGE_SIZE, PAGE_SIZE, LOW_MEMORY_END);
 }
 
+uint64_t arch_memory_usable(void)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < usable_count; i++)
+        bytes += usable[i].end - usable[i].start;
+    return bytes;
+}
+
 /* The index of the smallest of the ranges. */
 static size_t smallest(const struct mem_range *ranges, size_t count)
 {
@@ -156,7 +164,7 @@ void memory_init(void)
     reach = PADDR_NONE;
     hand_over();
     log_info("memory: %llu MiB usable, %llu MiB free, kernel at %#llx",
-             (unsigned long long)(page_count_total() >> (20 - PAGE_SHIFT)),
+             (unsigned long long)(arch_memory_usable() >> 20),
              (unsigned long long)(page_count_free() >> (20 - PAGE_SHIFT)),
              (unsigned long long)image_base);
 }

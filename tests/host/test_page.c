@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* links: src/mm/page.c src/lib/spinlock.c tests/host/fake/panic.c */
+/* links: src/mm/page.c tests/host/fake/panic.c */
 /*
  * The frame allocator against a model, over ranges that are misaligned, adjacent and apart. The
  * module's state lives as long as the program, so the tests run in the order of the list.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "fake_panic.h"
 #include "lib/errno.h"
+#include "lib/spinlock.h"
 #include "mm/page.h"
 
 enum {
@@ -36,6 +38,16 @@ enum { LAYOUT = sizeof(layout) / sizeof(layout[0]) };
 static unsigned char *arena;
 static unsigned char owner[ARENA_FRAMES]; /* the model: which frames are allocated */
 static uint64_t all_frames;
+
+static _Atomic unsigned locks_taken;
+
+/* lib/spinlock.c's, with a count. */
+void spin_lock(struct spinlock *lock)
+{
+    locks_taken++;
+    while (atomic_exchange_explicit(&lock->taken, 1, memory_order_acquire) != 0)
+        sched_yield();
+}
 
 void *arch_direct(paddr_t pa)
 {
@@ -316,6 +328,30 @@ static void own_cache_serves_the_last_frames(void **state)
     assert_int_equal(page_count_free(), all_frames);
 }
 
+/* The lock that all cores share is taken once for a batch, and not at all by turns. */
+static void lock_is_taken_for_batches(void **state)
+{
+    (void)state;
+    enum { BATCH = 16, BATCHES = 10 };
+    paddr_t mine[BATCHES * BATCH];
+    empty_caches();
+    fake_cpu = 3;
+    locks_taken = 0;
+    for (int i = 0; i < BATCHES * BATCH; i++)
+        mine[i] = page_alloc(0, ALLOC_KERNEL);
+    assert_int_equal(locks_taken, BATCHES);
+    for (int i = 0; i < BATCHES * BATCH; i++)
+        page_free(mine[i], 0);
+    assert_in_range(locks_taken, BATCHES, 2 * BATCHES);
+    locks_taken = 0;
+    for (int i = 0; i < 1000; i++)
+        page_free(page_alloc(0, ALLOC_KERNEL), 0);
+    assert_int_equal(locks_taken, 0);
+    page_free(page_alloc(1, ALLOC_KERNEL), 1);
+    assert_int_equal(locks_taken, 2); /* a larger block has no cache */
+    fake_cpu = 0;
+}
+
 /* ---- at random, against the model ------------------------------------------------------------ */
 
 enum { HELD_MAX = 600, STEPS = 60000 };
@@ -480,6 +516,7 @@ int main(void)
         cmocka_unit_test(only_what_was_allocated_is_freed),
         cmocka_unit_test(reserve_holds),
         cmocka_unit_test(own_cache_serves_the_last_frames),
+        cmocka_unit_test(lock_is_taken_for_batches),
         cmocka_unit_test(random_against_the_model),
         cmocka_unit_test(cores_at_once),
         cmocka_unit_test(table_of_ranges_fills_up),

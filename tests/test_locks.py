@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Which paths of the kernel can wait for a lock, read out of the machine code.
+
+A path is a function and all that it can call. What is called through a pointer is named here, and a
+pointer that is not makes the test fail. A panic ends the path.
+"""
+
+import functools
+import re
+import subprocess
+
+import pytest
+
+from qemu import KERNEL
+
+LABEL = re.compile(r"[0-9a-f]+ <(.+)>:")
+BRANCH = re.compile(r"\t(?:call|j\w+) +[0-9a-f]+ <([^>+]+)")
+INDIRECT = re.compile(r"\t(?:call|jmp) +\*")
+LOCK = "spin_lock"  # it waits; spin_trylock does not
+
+LAPICS = [f"{mode}_{verb}" for mode in ("xapic", "x2apic", "held") for verb in ("read", "send")]
+LAPIC_WRITES = ["xapic_write", "x2apic_write"]
+# Who calls through a pointer, and what that can be.
+POINTERS = {
+    "arch_ipi_send": LAPICS, "arch_ipi_send_all": LAPICS, "arch_ipi_send_others": LAPICS,
+    "arch_timer_arm": LAPIC_WRITES,
+    "irq_dispatch": ["message_handler"],  # a user vector's only handler; others are a device's
+    "call_answer": [],                    # the function of the call, a path of its own
+    "console_write_line": ["serial_write"],
+    "vsnprintf": [],                      # its switch
+}
+
+
+@functools.cache
+def graph():
+    """For each function the functions that it calls or jumps to, and whether by a pointer too."""
+    listing = subprocess.run(["objdump", "-d", "--no-show-raw-insn", KERNEL], check=True,
+                             capture_output=True, text=True).stdout
+    calls, pointers, name = {}, set(), None
+    for line in listing.splitlines():
+        if match := LABEL.fullmatch(line):
+            name = match[1]
+            calls[name] = set()
+        elif match := BRANCH.search(line):
+            calls[name].add(match[1])
+        elif INDIRECT.search(line):
+            pointers.add(name)
+    return calls, pointers
+
+
+def path_of(root):
+    """All functions that `root` can come to."""
+    calls, pointers = graph()
+    assert root in calls, f"there is no function {root}"
+    seen, todo = set(), [root]
+    while todo:
+        name = todo.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in ("panic", LOCK):
+            continue
+        todo += calls.get(name, [])
+        if name in pointers:
+            assert name in POINTERS, f"{root}: what does {name} call through its pointer?"
+            assert calls.keys() >= set(POINTERS[name]), f"{name}: no function of that name"
+            todo += POINTERS[name]
+    return seen
+
+
+PATHS = {
+    "ring": ["ipi_send", "ipi_send_mask", "irq_dispatch", "message_handler"],
+    "log": ["log_line", "log_text", "log_read", "log_drain"],
+    "timer": ["timer_interrupt", "arch_timer_arm", "arch_clock_ns"],
+    "call": ["call_on_async", "smp_call_interrupt"],
+}
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("path", PATHS)
+def test_the_path_waits_for_no_lock(path):
+    for root in PATHS[path]:
+        assert LOCK not in path_of(root), f"{root} can come to {LOCK}"
+
+
+def test_those_that_do_are_found():
+    """The reader would see a lock: these have one."""
+    for root in ("page_alloc", "page_free", "heap_free", "ipi_register", "console_begin"):
+        assert LOCK in path_of(root), root

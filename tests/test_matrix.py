@@ -16,7 +16,7 @@ from machine import Monitor, output_path
 from matrix import BIOS, DOORS, KERNEL, PICK, RINGS_FEW, RINGS_MANY, ROWS, UEFI, row
 from qemu import KERNEL as IMAGE
 
-VECTOR = 100  # the self-test's
+VECTOR, TIMER = 100, 254  # the self-test's; the kernel's own
 
 
 def params():
@@ -53,21 +53,29 @@ SPARSE = (0, 1, 2, 4, 5, 6)
     pytest.param(KERNEL, range(64), RINGS_MANY, {}, id="64", marks=pytest.mark.soak),
 ])
 def test_writes_and_interrupts(door, ids, rings, more, machine):
-    """Each core writes its ICR once a ring, for its next alone, and each takes interrupts."""
+    """Each core writes its ICR once a ring, for its next alone, and each takes interrupts.
+
+    The boot core may write more: its timer rings again where a count waits longer than 50 ms
+    (src/smp/scan.c), as it does when the host has no time for a core; once a tick for each.
+    """
     ids = list(ids)
     run = row(door, f"witness-{len(ids)}-{more.get('machine', '')}", len(ids), **more)
     witness.log_interrupts(run, writes=True)
     vm = boot(run, machine)
     logs = witness.core_logs(run.name)
     assert len(logs) == len(ids)
+    taken = witness.interrupts(run.name)
     for core, log in enumerate(logs):
         expected = {ids[(core + 1) % len(ids)]: rings}
         if core == 0:  # it also rang each core once, alone
             expected = {apic_id: 1 + expected.get(apic_id, 0) for apic_id in ids}
         written = witness.rings_of(witness.icr_writes(log), VECTOR)
-        assert written == {(witness.TO_DESTINATION, apic_id): n for apic_id, n in expected.items()}
-    taken = [core[VECTOR] for core in witness.interrupts(run.name)]
-    assert all(1 <= n <= rings + 1 for n in taken), taken
+        assert written.keys() == {(witness.TO_DESTINATION, apic_id) for apic_id in expected}
+        for apic_id, n in expected.items():
+            again = written[witness.TO_DESTINATION, apic_id] - n
+            assert 0 <= again <= (taken[0][TIMER] if core == 0 else 0), (core, apic_id)
+    taken = [core[VECTOR] for core in taken]
+    assert all(n >= 1 for n in taken), taken
     counted = re.search(r"^# .* rings each, (\d+) interrupts$", vm.output(), re.MULTILINE)
     assert sum(taken) >= int(counted[1]), "the kernel counts more than there were"
 

@@ -230,8 +230,14 @@ int arch_cpu_start_init(void);
  */
 int arch_cpu_prepare(cpu_t cpu, bool dead);
 
-/* Send INIT, or STARTUP, to a prepared core. Returns: 0 or -EIO. Context: boot cpu only. */
+/*
+ * Send INIT to a core, which may be before it is prepared: it then waits for a STARTUP.
+ * Returns: 0, -EIO (the command could not be sent), -ENODEV (its id cannot be addressed).
+ * Context: boot cpu only.
+ */
 int arch_cpu_send_init(cpu_t cpu);
+
+/* Send STARTUP to a prepared core. Returns: 0 or -EIO. Context: boot cpu only. */
 int arch_cpu_send_startup(cpu_t cpu);
 
 /* The step that a prepared core has reached. Context: boot cpu only. */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Bring-up: all INITs, one wait, all STARTUPs, then one wait for all, as long as any core takes a
- * step. A second STARTUP goes only to cores that have shown no sign of life.
+ * Bring-up: all INITs, one wait in which the cores get their memory, all STARTUPs, then one wait
+ * for all, as long as any core takes a step. A second STARTUP goes only to cores that have shown no
+ * sign of life. INIT comes before all else because some firmware leaves its cores spinning: until
+ * then they take the boot core's time, where cores share one (an emulator, a second thread).
  *
  * Each core advances through enum cpu_step by itself; when it is ready it is idle, and halts. The
  * boot core puts it online once it has seen that. Until then nobody sends it anything.
@@ -25,6 +27,7 @@ enum {
     STARTUP_BACKOFF = 4,
     POLL_US = 50,
 };
+#define NS_PER_US UINT64_C(1000)
 #define NS_PER_MS UINT64_C(1000000)
 
 struct cpumask smp_online;
@@ -65,31 +68,57 @@ cpu_t smp_online_count(void)
     return atomic_load_explicit(&online_count, memory_order_acquire);
 }
 
-static void prepare(const struct smp_params *params)
+/* INIT to every core that is to be used. Returns: when the first one was sent. */
+static uint64_t send_inits(const struct smp_params *params)
 {
     cpu_t limit = arch_cpu_count();
     if (params->maxcpus != 0 && params->maxcpus < limit)
         limit = params->maxcpus;
     if (limit < arch_cpu_count())
         log_info("smp: %u of %u cores are to be used", limit, arch_cpu_count());
+    uint64_t begin = arch_clock_ns();
     for (cpu_t cpu = 1; cpu < limit; cpu++) {
-        int error = arch_cpu_prepare(cpu, cpumask_test(params->ap_dead, cpu));
-        if (error == 0)
-            error = irq_cpu_prepare(cpu);
+        int error = arch_cpu_send_init(cpu);
         if (error == 0)
             cpumask_set(&starting, cpu);
         else
             log_err("smp: core %u (APIC id %u) is left behind: %s", cpu, arch_cpu_hardware_id(cpu),
-                    error == -ENOMEM ? "no memory for it" : "its id cannot be addressed");
+                    error == -EIO ? "INIT could not be sent, the ICR stays busy"
+                                  : "its id cannot be addressed");
+    }
+    return begin;
+}
+
+/* Memory for each of them, while they wait. One that gets none waits for ever. */
+static void prepare(const struct smp_params *params)
+{
+    cpumask_for_each (cpu, &starting) {
+        int error = arch_cpu_prepare(cpu, cpumask_test(params->ap_dead, cpu));
+        if (error == 0)
+            error = irq_cpu_prepare(cpu);
+        if (error == 0)
+            continue;
+        cpumask_clear(&starting, cpu);
+        log_err("smp: core %u (APIC id %u) is left behind: no memory for it", cpu,
+                arch_cpu_hardware_id(cpu));
     }
 }
 
-static void send_to_all(int (*send)(cpu_t), const char *what, enum cpu_step only_at)
+/* STARTUP to those that have shown no sign of life. */
+static void send_startups(const char *what)
 {
     cpumask_for_each (cpu, &starting) {
-        if (arch_cpu_step(cpu) == only_at && send(cpu) != 0)
+        if (arch_cpu_step(cpu) == CPU_STEP_SENT && arch_cpu_send_startup(cpu) != 0)
             log_err("smp: %s could not be sent to core %u: the ICR stays busy", what, cpu);
     }
+}
+
+/* Wait until `us` have passed since `begin_ns`. */
+static void wait_since(uint64_t begin_ns, uint32_t us)
+{
+    uint64_t passed_us = (arch_clock_ns() - begin_ns) / NS_PER_US;
+    if (passed_us < us)
+        arch_udelay(us - (uint32_t)passed_us);
 }
 
 /* Sum of all steps reached; grows with each step of any core. */
@@ -126,7 +155,7 @@ static void wait_for_all(void)
         /* a STARTUP that meets a core in system management mode is lost */
         if (arch_clock_ns() - started > again_after) {
             again_after *= STARTUP_BACKOFF;
-            send_to_all(arch_cpu_send_startup, "a further STARTUP", CPU_STEP_SENT);
+            send_startups("a further STARTUP");
         }
     }
 }
@@ -164,11 +193,11 @@ void smp_start_cores(const struct smp_params *params, void (*core_main)(void))
     if (error != 0) {
         log_err("smp: other cores cannot be started: no memory below 1 MiB for their first steps");
     } else if (arch_cpu_count() > 1) {
+        uint64_t first_init = send_inits(params);
         prepare(params);
-        send_to_all(arch_cpu_send_init, "INIT", CPU_STEP_SENT);
         if (cpumask_count(&starting) != 0)
-            arch_udelay(params->init_udelay_us);
-        send_to_all(arch_cpu_send_startup, "STARTUP", CPU_STEP_SENT);
+            wait_since(first_init, params->init_udelay_us);
+        send_startups("STARTUP");
         wait_for_all();
         leave_behind_the_rest();
         put_online();

@@ -60,8 +60,6 @@ int arch_cpu_start_init(void)
 
 int arch_cpu_prepare(cpu_t cpu, bool dead)
 {
-    if (cpus_apic_id(cpu) > lapic_id_max())
-        return -ENODEV;
     void *stack = arch_stack_alloc(KERNEL_STACK_BYTES);
     if (stack == NULL || cpu_area_alloc(cpu) != 0)
         return -ENOMEM;
@@ -75,6 +73,8 @@ int arch_cpu_prepare(cpu_t cpu, bool dead)
 
 int arch_cpu_send_init(cpu_t cpu)
 {
+    if (cpus_apic_id(cpu) > lapic_id_max())
+        return -ENODEV;
     return lapic_send_init(cpus_apic_id(cpu));
 }
 

@@ -67,11 +67,13 @@ static bool is_smi_input(const struct ioapic *ioapic, uint32_t input)
     return (low >> RTE_DELIVERY_SHIFT & RTE_DELIVERY) == APIC_SMI;
 }
 
-/* 0: nothing answers there. */
+/* 0: nothing answers there; an empty place reads as all ones on a bus, as 0 in QEMU. */
 static uint32_t read_inputs(const struct ioapic *ioapic)
 {
     uint32_t version = ioapic_read(ioapic, IOAPIC_REG_VERSION);
-    return version == UINT32_MAX ? 0 : (version >> IOAPIC_VERSION_MAX_ENTRY_SHIFT & 0xff) + 1;
+    if (version == 0 || version == UINT32_MAX)
+        return 0;
+    return (version >> IOAPIC_VERSION_MAX_ENTRY_SHIFT & 0xff) + 1;
 }
 
 uint32_t ioapic_inputs_at(paddr_t address)

@@ -18,12 +18,15 @@ BRANCH = re.compile(r"\t(?:call|j\w+) +[0-9a-f]+ <([^>+]+)")
 INDIRECT = re.compile(r"\t(?:call|jmp) +\*")
 LOCK = "spin_lock"  # it waits; spin_trylock does not
 
-LAPICS = [f"{mode}_{verb}" for mode in ("xapic", "x2apic", "held") for verb in ("read", "send")]
-LAPIC_WRITES = ["xapic_write", "x2apic_write"]
+# The bodies of the Local APIC: xapic.c, its form for self-tests, x2apic.c.
+LAPICS = [*(f"{mode}_{verb}" for mode in ("xapic", "x2apic") for verb in ("read", "write", "eoi")),
+          *(f"{mode}_{verb}" for mode in ("xapic", "x2apic", "held")
+            for verb in ("send", "send_shorthand")), "held_read"]
 # Who calls through a pointer, and what that can be.
 POINTERS = {
-    "arch_ipi_send": LAPICS, "arch_ipi_send_all": LAPICS, "arch_ipi_send_others": LAPICS,
-    "arch_timer_arm": LAPIC_WRITES,
+    **{name: LAPICS for name in (
+        "arch_ipi_send", "arch_ipi_send_irqs_off", "arch_ipi_send_all", "arch_ipi_send_others",
+        "arch_timer_arm", "icr_send_late", "icr_wait", "lapic_eoi")},
     "irq_dispatch": ["message_handler"],  # a user vector's only handler; others are a device's
     "call_answer": [],                    # the function of the call, a path of its own
     "console_write_line": ["serial_write"],

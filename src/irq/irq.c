@@ -9,6 +9,7 @@
 #include "irq/irq.h"
 
 #include "lib/debug.h"
+#include "lib/delay.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/spinlock.h"
@@ -36,7 +37,7 @@ static void clear_vector_table(struct vector_slot table[ARCH_VECTOR_COUNT])
     for (unsigned vector = 0; vector < ARCH_VECTOR_COUNT; vector++) {
         atomic_init(&table[vector].pending, 0);
         atomic_init(&table[vector].irq, IRQ_FREE);
-        table[vector].takes = 0;
+        atomic_init(&table[vector].takes, 0);
     }
 }
 
@@ -127,15 +128,18 @@ static inline bool deliver(uint32_t irq, struct vector_slot *slot)
     const struct irq_desc *desc = &irq_descs[irq];
     uint64_t count = 1;
     if (EXPECTED(desc->kind == IRQ_DOORBELL)) {
+        delay_at(DELAY_H3);
         /* step H3; acquire: pairs with the sender's add: what it wrote before the ring is seen */
         count = atomic_exchange_explicit(&slot->pending, 0, memory_order_acquire);
-        slot->takes++;
+        uint32_t takes = atomic_load_explicit(&slot->takes, memory_order_relaxed);
+        atomic_store_explicit(&slot->takes, takes + 1, memory_order_relaxed); /* nobody else does */
     }
     if (!EXPECTED(count != 0))
         return false;
     struct irq_stat *stat = &this_cpu(irq_stats)[irq];
     stat->interrupts++;
     stat->rings += count;
+    delay_at(DELAY_H4);
     desc->handler(irq, count, stat->cookie); /* step H4 */
     return true;
 }
@@ -145,11 +149,14 @@ bool irq_dispatch(uint32_t vector)
     struct vector_slot *slot = &(*this_cpu_ptr(vector_table))[vector];
     bool worked = false;
     unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_HARDIRQ) : 0;
+    delay_at(DELAY_H1);
     /* step H1; seq_cst: either the remover sees us inside, or we see that it took the entry away */
     this_cpu_inc(irq_handling);
+    delay_at(DELAY_H2);
     uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_acquire); /* step H2 */
     if (EXPECTED(irq != IRQ_FREE))
         worked = deliver(irq & ~IRQ_REMOVING, slot);
+    delay_at(DELAY_H5);
     /* step H5; a release: the handler's work is done for who sees the even number */
     this_cpu_inc(irq_handling);
     if (DEBUG_KERNEL)

@@ -31,6 +31,8 @@
  *     R3  copy
  *     R4  look at the state again: unchanged, or the copy is worthless
  *
+ * models/log.pml goes through all interleavings of these steps.
+ *
  * A line of which one slot is lost is lost as a whole. Nobody but its writer moves a BUSY slot on.
  * Everything shared is atomic, the text too, word by word; there are no locks, and an NMI that
  * interrupts a writer finds nothing that it has to wait for.
@@ -46,6 +48,7 @@
 #include "arch/arch.h"
 #include "lib/console.h"
 #include "lib/console_internal.h"
+#include "lib/delay.h"
 #include "lib/errno.h"
 #include "lib/text.h"
 
@@ -268,6 +271,7 @@ static void mark_skipped(struct slot *slot, uint64_t position)
 static bool take_slot(struct slot *slot, uint64_t position)
 {
     uint64_t busy = state_of(position, STAGE_BUSY);
+    delay_at(DELAY_LOG_W2);
     uint64_t seen = atomic_load_explicit(&slot->state, memory_order_relaxed);
     do {
         if (state_reaches(seen, position))
@@ -289,6 +293,7 @@ static void fill_slot(struct slot *slot, const struct fragment *from)
 {
     atomic_store_explicit(&slot->ticks, from->ticks, memory_order_relaxed);
     atomic_store_explicit(&slot->about, from->about, memory_order_relaxed);
+    delay_at(DELAY_LOG_W3);
     for (int i = 0; i < FRAGMENT_WORDS; i++)
         atomic_store_explicit(&slot->text[i], from->words[i], memory_order_relaxed);
 }
@@ -296,6 +301,7 @@ static void fill_slot(struct slot *slot, const struct fragment *from)
 /* step W4: publish the slot */
 static void publish(struct slot *slot, uint64_t position)
 {
+    delay_at(DELAY_LOG_W4);
     /* release: pairs with the acquire in look_at; a plain store, since a BUSY slot is ours alone */
     atomic_store_explicit(&slot->state, state_of(position, STAGE_DONE), memory_order_release);
 }
@@ -314,6 +320,7 @@ static uint64_t stamp_now(void)
  */
 static uint64_t claim_line(size_t count, uint64_t *ticks)
 {
+    delay_at(DELAY_LOG_W1);
     uint64_t claim = atomic_load_explicit(&log_head, memory_order_relaxed);
     do {
         *ticks = stamp_now();
@@ -387,6 +394,7 @@ enum look { LOOK_READY, LOOK_LOST, LOOK_UNFINISHED };
 static enum look look_at(uint64_t position)
 {
     struct slot *slot = slot_of(position);
+    delay_at(DELAY_LOG_R2);
     /* acquire: pairs with publish(); the words that we copy are those of this position */
     uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
     if (state == state_of(position, STAGE_DONE))
@@ -412,9 +420,11 @@ static bool copy_slot(uint64_t position, struct fragment *to)
     /* step R3: copy */
     to->ticks = atomic_load_explicit(&slot->ticks, memory_order_relaxed);
     to->about = atomic_load_explicit(&slot->about, memory_order_relaxed);
+    delay_at(DELAY_LOG_R3);
     for (int i = 0; i < FRAGMENT_WORDS; i++)
         to->words[i] = atomic_load_explicit(&slot->text[i], memory_order_relaxed);
 
+    delay_at(DELAY_LOG_R4);
     /* step R4: still the same? acquire: pairs with the release fence in take_slot */
     atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(&slot->state, memory_order_relaxed) ==
@@ -429,6 +439,7 @@ static bool copy_slot(uint64_t position, struct fragment *to)
 static bool find_line(struct log_cursor *at, struct fragment *first, bool final)
 {
     for (;; at->slot = position_add(at->slot, 1)) {
+        delay_at(DELAY_LOG_R1);
         /* step R1: at the end, or overtaken? */
         uint64_t head = head_position();
         int64_t behind = position_diff(head, at->slot);

@@ -5,10 +5,27 @@
  *
  * A call that is waited for is marked done after its function has returned; one that is not, as
  * soon as the function is known, because its owner may want the memory back.
+ *
+ * Sender:                                 The core that is called (interrupts off):
+ *   C1  look at the head                    A1  EOI, if an interrupt brought it here
+ *   C2  put the call before what was there  A2  take the whole list, turn it round
+ *   C3  ring, if nothing was there          and for each call
+ *                                           A3  read function, argument and next call
+ *                                           A4  not busy: the memory is the owner's again
+ *                                           A5  run the function
+ *                                           A6  done, if the call is waited for
+ *
+ * C2 succeeds only if the head is still what C1 saw (or it looks again), so what decides about the
+ * ring is true in the moment of the push: of the calls that one A2 takes, one has rung. That a call
+ * is taken, run and put in again between another sender's C1 and C2 does no harm: then the head is
+ * that call, and what comes before it in the list is still right.
+ *
+ * models/inbox.pml goes through all interleavings of these steps.
  */
 #include "smp/call.h"
 
 #include "lib/debug.h"
+#include "lib/delay.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/spinlock.h"
@@ -30,10 +47,12 @@ static DEFINE_PERCPU(_Atomic(struct core_call *), inbox);
 static bool push(cpu_t cpu, struct core_call *call)
 {
     _Atomic(struct core_call *) *head = percpu_of(cpu, inbox);
-    struct core_call *old = atomic_load_explicit(head, memory_order_relaxed);
+    delay_at(DELAY_C1);
+    struct core_call *old = atomic_load_explicit(head, memory_order_relaxed); /* step C1 */
     do {
         call->next = old;
-        /* release: pairs with the exchange in call_answer() */
+        delay_at(DELAY_C2);
+        /* step C2; release: pairs with the exchange in call_answer() */
     } while (!atomic_compare_exchange_weak_explicit(head, &old, call, memory_order_release,
                                                     memory_order_relaxed));
     return old == NULL;
@@ -43,7 +62,10 @@ static void send(cpu_t cpu, struct core_call *call)
 {
     ASSERT_NOT_NMI();
     atomic_store_explicit(&call->busy, true, memory_order_relaxed);
-    if (push(cpu, call) && arch_ipi_send(cpu, ARCH_VECTOR_CALL) != 0)
+    if (!push(cpu, call))
+        return;
+    delay_at(DELAY_C3);
+    if (arch_ipi_send(cpu, ARCH_VECTOR_CALL) != 0) /* step C3 */
         log_err("smp: core %u was not rung for a call: the ICR stays busy; the scan will", cpu);
 }
 
@@ -62,17 +84,21 @@ static struct core_call *reverse(struct core_call *list)
 void call_answer(void)
 {
     ASSERT_IRQS_OFF();
-    /* acquire: pairs with push(): the calls are complete */
+    delay_at(DELAY_A2);
+    /* step A2; acquire: pairs with push(): the calls are complete */
     struct core_call *list =
         reverse(atomic_exchange_explicit(this_cpu_ptr(inbox), NULL, memory_order_acquire));
     while (list != NULL) {
         struct core_call *call = list;
-        list = call->next;
+        delay_at(DELAY_A3);
+        list = call->next; /* step A3 */
         void (*fn)(void *) = call->fn;
         void *arg = call->arg;
-        /* release: from here on the memory is its owner's again */
+        delay_at(DELAY_A4);
+        /* step A4; release: from here on the memory is its owner's again */
         atomic_store_explicit(&call->busy, false, memory_order_release);
-        fn(arg);
+        delay_at(DELAY_A5);
+        fn(arg); /* step A5 */
     }
 }
 
@@ -122,7 +148,9 @@ static void run_and_finish(void *arg)
 {
     struct waited_call *call = arg;
     call->fn(call->arg);
-    /* release: what fn wrote is seen by the caller; after this the memory is the caller's */
+    delay_at(DELAY_A6);
+    /* step A6; release: what fn wrote is seen by the caller; after this the memory is the caller's
+     */
     atomic_store_explicit(&call->done, true, memory_order_release);
 }
 

@@ -8,6 +8,7 @@
  *   S3  pending += 1                       H3  n = exchange(pending, 0)
  *   S4  write the ICR                      H4  handler(n) if n > 0
  *   S5  sending: odd -> even               H5  handling: odd -> even
+ *                                          H6  EOI
  *
  * Remover (holds ipi_control):
  *   R1  irq |= IRQ_REMOVING on every core: later S2 fail, H2 still find the handler
@@ -22,6 +23,11 @@
  *
  * S3 before S4 is what makes folding harmless: whichever interrupt is taken after S4 finds the
  * count. If it found it early, the later interrupt finds zero and is ended and ignored.
+ *
+ * The net below it (smp/scan.c): K1 a count that stays, K2 its interrupt is sent again. At worst
+ * the count is taken in between, and the interrupt finds zero.
+ *
+ * models/ring.pml and models/removal.pml go through all interleavings of these steps.
  */
 #include "smp/ipi.h"
 
@@ -30,6 +36,7 @@
 #include "irq/irq.h"
 #include "lib/cpumask.h"
 #include "lib/debug.h"
+#include "lib/delay.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/panic.h"
@@ -67,12 +74,14 @@ static void message_handler(uint32_t irq, uint64_t count, void *cookie)
 static uint64_t send_begin(void)
 {
     uint64_t flags = arch_irq_save();
+    delay_at(DELAY_S1);
     this_cpu_inc(ipi_sending); /* step S1; seq_cst: see the head of this file */
     return flags;
 }
 
 static void send_end(uint64_t flags)
 {
+    delay_at(DELAY_S5);
     this_cpu_inc(ipi_sending); /* step S5; a release: who sees it even finds the ICR written */
     arch_irq_restore(flags);
 }
@@ -81,10 +90,13 @@ static void send_end(uint64_t flags)
 static bool add_ring(cpu_t cpu, unsigned vector)
 {
     struct vector_slot *slot = irq_slot(cpu, vector);
-    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_seq_cst);
+    delay_at(DELAY_S2);
+    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_seq_cst); /* step S2 */
     if ((irq & IRQ_REMOVING) != 0) /* IRQ_FREE has that bit too */
         return false;
-    /* release: what the caller wrote before the ring is seen by the handler (irq.c, deliver) */
+    delay_at(DELAY_S3);
+    /* step S3; release: what the caller wrote before the ring is seen by the handler (irq.c,
+     * deliver) */
     atomic_fetch_add_explicit(&slot->pending, 1, memory_order_release);
     return true;
 }
@@ -92,7 +104,7 @@ static bool add_ring(cpu_t cpu, unsigned vector)
 static uint32_t own_takes(unsigned vector)
 {
     /* an interrupt of this core's changes it while wait_for_own() looks */
-    return __atomic_load_n(&irq_slot(arch_cpu(), vector)->takes, __ATOMIC_RELAXED);
+    return atomic_load_explicit(&irq_slot(arch_cpu(), vector)->takes, memory_order_relaxed);
 }
 
 /*
@@ -115,7 +127,11 @@ static long wait_for_own(unsigned vector, uint32_t before)
 __attribute__((noinline)) static long ring_own(unsigned vector, uint64_t flags)
 {
     cpu_t self = arch_cpu();
-    long result = add_ring(self, vector) ? arch_ipi_send_irqs_off(self, (uint8_t)vector) : -ENOENT;
+    long result = -ENOENT;
+    if (add_ring(self, vector)) {
+        delay_at(DELAY_S4);
+        result = arch_ipi_send_irqs_off(self, (uint8_t)vector); /* step S4 */
+    }
     uint32_t takes = own_takes(vector);
     send_end(flags);
     return result == 0 && arch_irqs_enabled() ? wait_for_own(vector, takes) : result;
@@ -131,10 +147,12 @@ static long ring_one(cpu_t cpu, unsigned vector)
     if (cpu == arch_cpu())
         return ring_own(vector, flags);
     long result;
-    if (add_ring(cpu, vector))
+    if (add_ring(cpu, vector)) {
+        delay_at(DELAY_S4);
         result = arch_ipi_send_irqs_off(cpu, (uint8_t)vector); /* step S4 */
-    else
+    } else {
         result = cpumask_test(&smp_online, cpu) ? -ENOENT : -ENXIO;
+    }
     send_end(flags);
     return result;
 }
@@ -145,6 +163,7 @@ static long send_to_many(const struct cpumask *rung, cpu_t count, unsigned vecto
 {
     cpu_t listed = arch_cpu_listed();
     bool all_online = smp_online_count() == listed;
+    delay_at(DELAY_S4);
     if (all_online && count == listed)
         return arch_ipi_send_all((uint8_t)vector);
     if (all_online && count == listed - 1 && !cpumask_test(rung, arch_cpu()))
@@ -281,17 +300,23 @@ static void wait_until_taken(cpu_t cpu, unsigned vector)
 
 static void remove_everywhere(unsigned vector, uint32_t irq)
 {
+    delay_at(DELAY_R1);
     cpumask_for_each (cpu, &smp_online) /* step R1 */
         atomic_store_explicit(&irq_slot(cpu, vector)->irq, irq | IRQ_REMOVING,
                               memory_order_seq_cst);
+    delay_at(DELAY_R2);
     cpumask_for_each (cpu, &smp_online) /* step R2 */
         wait_until_even(cpu, percpu_of(cpu, ipi_sending), "finish a ring");
+    delay_at(DELAY_R3);
     cpumask_for_each (cpu, &smp_online) /* step R3 */
         wait_until_taken(cpu, vector);
+    delay_at(DELAY_R4);
     cpumask_for_each (cpu, &smp_online) /* step R4 */
         atomic_store_explicit(&irq_slot(cpu, vector)->irq, IRQ_FREE, memory_order_seq_cst);
+    delay_at(DELAY_R5);
     cpumask_for_each (cpu, &smp_online) /* step R5 */
         wait_until_even(cpu, percpu_of(cpu, irq_handling), "leave a handler");
+    delay_at(DELAY_R6);
     irq_free(irq); /* step R6 */
 }
 
@@ -358,6 +383,7 @@ void ipi_kick_pending(void)
 {
     cpumask_for_each (cpu, &smp_online) {
         for (unsigned v = ARCH_VECTOR_USER_FIRST; v <= ARCH_VECTOR_USER_LAST; v++) {
+            /* steps K1 and K2 */
             if (atomic_load_explicit(&irq_slot(cpu, v)->pending, memory_order_relaxed) != 0 &&
                 arch_ipi_send(cpu, (uint8_t)v) != 0)
                 return; /* a busy ICR is tried again by the next scan, not 200 times by this one */

@@ -90,6 +90,12 @@ void ipi_kick_pending(void);
 void ipi_scan_start(void);
 
 /*
+ * For self-tests: let the scan look for nothing, or go on. Without it a ring or a call that got no
+ * interrupt stays where it is, and shows. Context: thread.
+ */
+void ipi_scan_pause(bool pause);
+
+/*
  * For self-tests: add to a count without sending anything, as if the interrupt had been lost.
  * Context: thread.
  */

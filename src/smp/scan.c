@@ -6,6 +6,8 @@
  * A count seen once may be a ring on its way, so it is looked at again a moment later and only what
  * is still there then is rung again. Both spans together stay under a second.
  */
+#include <stdatomic.h>
+
 #include "smp/call.h"
 #include "smp/ipi.h"
 
@@ -13,6 +15,7 @@ enum { NS_PER_MS = 1000000 };
 #define SCAN_NS (UINT64_C(900) * NS_PER_MS)
 #define CONFIRM_NS (UINT64_C(50) * NS_PER_MS)
 
+static _Atomic bool paused;
 static bool confirming; /* P: boot core, hardirq: something was seen at the last look */
 
 void ipi_scan_start(void)
@@ -20,9 +23,15 @@ void ipi_scan_start(void)
     arch_timer_arm(SCAN_NS);
 }
 
+void ipi_scan_pause(bool pause)
+{
+    atomic_store_explicit(&paused, pause, memory_order_relaxed);
+}
+
 static bool anything_waits(void)
 {
-    return ipi_any_pending() || call_any_waiting();
+    return !atomic_load_explicit(&paused, memory_order_relaxed) &&
+           (ipi_any_pending() || call_any_waiting());
 }
 
 void timer_interrupt(void)

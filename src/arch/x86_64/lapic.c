@@ -18,6 +18,7 @@
 #include "arch/x86_64/cpus.h"
 #include "arch/x86_64/lapic_internal.h"
 #include "arch/x86_64/vectors.h"
+#include "lib/delay.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/panic.h"
@@ -158,7 +159,8 @@ uint32_t lapic_id_max(void)
 
 void lapic_eoi(void)
 {
-    lapic->eoi();
+    delay_at(DELAY_H6);
+    lapic->eoi(); /* step H6, for a ring */
 }
 
 bool lapic_in_service(uint8_t vector)

@@ -17,6 +17,7 @@
 #include "arch/x86_64/stop.h"
 #include "arch/x86_64/vectors.h"
 #include "lib/debug.h"
+#include "lib/delay.h"
 #include "lib/lock_debug.h"
 #include "lib/log.h"
 #include "lib/panic.h"
@@ -260,7 +261,8 @@ static void handle_kernel_interrupt(uint32_t vector)
         timer_interrupt();
         break;
     case VECTOR_CALL:
-        lapic_eoi(); /* first: a call that comes in while we answer must ring again */
+        delay_at(DELAY_A1);
+        lapic_eoi(); /* step A1; first, so that others of this class do not wait for the calls */
         smp_call_interrupt();
         break;
     case VECTOR_RESCHEDULE:

@@ -92,7 +92,8 @@ NEEDS_run    := build run
 NEEDS_gdb    := build run gdb
 NEEDS_test   := $(or $(filter host list,$(T)),build run test)
 NEEDS_soak   := build run test
-NEEDS_check  := build check
+NEEDS_models := models
+NEEDS_check  := build check models
 NEEDS_format := build check
 
 GOALS := $(or $(MAKECMDGOALS),all)
@@ -124,7 +125,7 @@ $(foreach s,kernel asm link user initrd iso,$(if $(STAMPED_GOALS),$(eval $(call 
 
 # ---- products ------------------------------------------------------------------------------------
 
-.PHONY: all iso initrd run test soak usb gdb format check deps clean help
+.PHONY: all iso initrd run test soak models usb gdb format check deps clean help
 all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso
 iso: $(B)/carillon.iso
 initrd: $(B)/initrd.tar
@@ -233,6 +234,9 @@ soak: all | need
 check: $(GENERATED) $(OFFSETS) | need
 	@CFLAGS="$(filter-out -Werror,$(CFLAGS))" USER_CFLAGS="$(filter-out -Werror,$(USER_CFLAGS))" \
 		tools/check
+
+models: | need
+	@tools/models
 
 format: $(GENERATED) | need
 	@tools/format

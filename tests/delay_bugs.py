@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""The bugs of the models in models/, as changes of the C source.
+
+Where a bug makes one step two, the delay point of that step comes between them. A store that stays
+in a store buffer while a later load overtakes it is written as what comes of it: the store after the
+load.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Bug:
+    """A bug of a model, put back into the kernel, and what the delay test says then."""
+
+    model: str
+    name: str  # without BUG_
+    changes: tuple  # of (file, text before, text after)
+    says: str  # regular expression for one of its comment lines
+    every_time: bool = False  # in `make test`, one of each model; the others in the long run
+
+
+IPI, IRQ = "src/smp/ipi.c", "src/irq/irq.c"
+
+ADD = """    delay_at(DELAY_S3);
+    /* step S3; release: what the caller wrote before the ring is seen by the handler (irq.c,
+     * deliver) */
+    atomic_fetch_add_explicit(&slot->pending, 1, memory_order_release);
+"""
+ICR = """        delay_at(DELAY_S4);
+        result = arch_ipi_send(cpu, (uint8_t)vector); /* step S4 */
+"""
+TAKE = "count = atomic_exchange_explicit(&slot->pending, 0, memory_order_acquire);\n"
+SENDING = "    atomic_fetch_add_explicit(this_cpu_ptr(ipi_sending), 1, memory_order_seq_cst);\n"
+SEES_IRQ = """    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_seq_cst); /* step S2 */
+"""
+HANDLING = "    atomic_fetch_add_explicit(handling, 1, memory_order_seq_cst);\n"
+H2 = """    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_acquire); /* step H2 */
+"""
+
+R1 = """    cpumask_for_each (cpu, &smp_online) /* step R1 */
+        atomic_store_explicit(&irq_slot(cpu, vector)->irq, irq | IRQ_REMOVING,
+                              memory_order_seq_cst);
+"""
+R2 = """    cpumask_for_each (cpu, &smp_online) /* step R2 */
+        wait_until_even(cpu, percpu_of(cpu, ipi_sending), "finish a ring");
+"""
+R3 = """    cpumask_for_each (cpu, &smp_online) /* step R3 */
+        wait_until_taken(cpu, vector);
+"""
+R4 = """    cpumask_for_each (cpu, &smp_online) /* step R4 */
+        atomic_store_explicit(&irq_slot(cpu, vector)->irq, IRQ_FREE, memory_order_seq_cst);
+"""
+R5 = """    cpumask_for_each (cpu, &smp_online) /* step R5 */
+        wait_until_even(cpu, percpu_of(cpu, irq_handling), "leave a handler");
+"""
+
+
+WAITS = "static void wait_until_taken("
+UNUSED = "__attribute__((unused)) "
+
+
+def between(step):
+    return f"    delay_at(DELAY_{step});\n"
+
+
+NOT_TAKEN = r"# delay-ring: \d+ rings to be taken, \d+ were"
+RING = [
+    Bug("ring", "ICR_FIRST", ((IPI, ADD, ""), (IPI, ICR, ICR + between("S3") + """
+        atomic_fetch_add_explicit(&irq_slot(cpu, vector)->pending, 1, memory_order_release);
+""")), NOT_TAKEN, every_time=True),
+    Bug("ring", "ADD_IN_TWO", ((IPI, ADD, """
+    uint64_t seen = atomic_load_explicit(&slot->pending, memory_order_relaxed);
+    delay_at(DELAY_S3);
+    atomic_store_explicit(&slot->pending, seen + 1, memory_order_release);
+"""),), NOT_TAKEN),
+    Bug("ring", "LOAD_THEN_CLEAR", ((IRQ, TAKE, """
+        count = atomic_load_explicit(&slot->pending, memory_order_acquire);
+        delay_at(DELAY_H3);
+        atomic_store_explicit(&slot->pending, 0, memory_order_relaxed);
+"""),), NOT_TAKEN),
+    Bug("ring", "TAKE_ONE", ((IRQ, TAKE, """
+        count = atomic_load_explicit(&slot->pending, memory_order_acquire) != 0;
+        atomic_fetch_sub_explicit(&slot->pending, count, memory_order_acquire);
+"""),), NOT_TAKEN),
+    Bug("ring", "NO_SCAN", (("src/smp/scan.c", "        ipi_kick_pending();\n", "        (void)0;\n"),),
+        "# delay-ring: a ring that got no interrupt was not found"),
+]
+
+LEFT = r"# delay-removal: owner \d+: \d+ rings were left behind (by the removal|after it)"
+STRAY = r"# delay-removal: \d+ rings came to a handler whose time is over"
+REMOVAL = [
+    Bug("removal", "NO_R1", ((IPI, R1, ""),), LEFT),
+    Bug("removal", "NO_R2", ((IPI, R2, ""),), LEFT, every_time=True),
+    Bug("removal", "NO_R3", ((IPI, R3, ""), (IPI, WAITS, UNUSED + WAITS)), LEFT),
+    Bug("removal", "NO_R5", ((IPI, R5, ""),), STRAY),
+    Bug("removal", "R3_BEFORE_R2", ((IPI, R3, R2), (IPI, R2, R3)), LEFT),
+    Bug("removal", "S1_PLAIN", ((IPI, SENDING, ""), (IPI, SEES_IRQ, SEES_IRQ + between("S1") + SENDING)),
+        LEFT),
+    Bug("removal", "R1_PLAIN", ((IPI, R1, R2), (IPI, R2, R1)), LEFT),
+    Bug("removal", "H1_PLAIN", ((IRQ, HANDLING, ""), (IRQ, H2, H2 + between("H1") + HANDLING)), STRAY),
+    Bug("removal", "R4_PLAIN", ((IPI, R4, R5), (IPI, R5, R4)), STRAY),
+]
+
+BUGS = [*RING, *REMOVAL]

@@ -20,7 +20,7 @@ class Bug:
     every_time: bool = False  # in `make test`, one of each model; the others in the long run
 
 
-IPI, IRQ = "src/smp/ipi.c", "src/irq/irq.c"
+IPI, IRQ, LOG = "src/smp/ipi.c", "src/irq/irq.c", "src/lib/log.c"
 
 ADD = """    delay_at(DELAY_S3);
     /* step S3; release: what the caller wrote before the ring is seen by the handler (irq.c,
@@ -102,4 +102,41 @@ REMOVAL = [
     Bug("removal", "R4_PLAIN", ((IPI, R4, R5), (IPI, R5, R4)), STRAY),
 ]
 
-BUGS = [*RING, *REMOVAL]
+MARKS = "static void mark_skipped("
+END = r"# delay-log: the log cannot be read to its end"
+TORN = r"# delay-log: (a torn line: .*|core \d+: line \d+ came after line \d+)"
+SHORT = r"# delay-log: \d+ lines written, \d+ read, \d+ missed"
+LOGS = [
+    Bug("log", "CLAIM_IN_TWO", ((LOG, """
+    } while (!atomic_compare_exchange_weak_explicit(&log_head, &claim, claim + ONE_LINE + count,
+                                                    memory_order_relaxed, memory_order_relaxed));
+""", """
+        delay_at(DELAY_LOG_W1);
+        atomic_store_explicit(&log_head, claim + ONE_LINE + count, memory_order_relaxed);
+    } while (false);
+"""),), SHORT),
+    Bug("log", "TAKE_BUSY", ((LOG, "        if ((seen & STAGE_MASK) == STAGE_BUSY) {\n",
+                              "        if (false) {\n"),), f"{TORN}|{END}"),
+    Bug("log", "NO_SKIP_MARK", ((LOG, "            mark_skipped(slot, position);\n", ""),
+                                (LOG, MARKS, UNUSED + MARKS)),
+        END),
+    Bug("log", "PUBLISH_FIRST", ((LOG, "        fill_slot(slot, &fragment);\n",
+                                  "        publish(slot, position);\n"
+                                  "        fill_slot(slot, &fragment);\n"),), f"{TORN}|{SHORT}"),
+    Bug("log", "FIRST_SLOT_FIRST", ((LOG, """
+        if (i == 0)
+            first_taken = true;
+        else
+            publish(slot, position);
+""", """
+        publish(slot, position);
+"""),), SHORT, every_time=True),
+    Bug("log", "NO_R4", ((LOG, """
+    return atomic_load_explicit(&slot->state, memory_order_relaxed) ==
+           state_of(position, STAGE_DONE);
+""", """
+    return true;
+"""),), TORN),
+]
+
+BUGS = [*RING, *REMOVAL, *LOGS]

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The log under fire: all cores write, NMIs write in between, one reader follows. Every line that
- * comes is whole and in its writer's order, and every other one is counted as missed.
+ * comes is whole and in its writer's order, and every other one is counted as missed. The same
+ * again with delays at the steps of models/log.pml.
  */
 #include <stdatomic.h>
 
@@ -9,18 +10,33 @@
 #include "lib/selftest.h"
 #include "lib/text.h"
 #include "smp/cores.h"
+#include "smp/delay_selftest.h"
 
-enum { LINES_PER_CORE = 20000, NUMBER_DIGITS = 6, CORE_DIGITS = 3, LINE_BUFFER = 256 };
+enum {
+    LINES_PER_CORE = 20000,
+    LINES_MAX = 40000,
+    LAP_LINES = 8000, /* by all cores together: about three laps */
+    LAP_ROUNDS = 12,
+    SHORT_LINES = 900, /* by all cores together: less than the ring holds, with what NMIs say */
+    SHORT_ROUNDS = 4,
+    SHORT_QUESTIONS = 8, /* asked of NMIs in such a round */
+    NUMBER_DIGITS = 6,
+    CORE_DIGITS = 3,
+    LINE_BUFFER = 256,
+};
+#define NS_PER_US UINT64_C(1000)
+#define LAST_WAIT_NS (5000000 * NS_PER_US)
 
 static const char line_text[] = "selftest line ";
+static const char last_text[] = "selftest: the last line";
 static const char filler[] = " abcdefghijklmnopqrstuvwxyz0123456789"
                              " abcdefghijklmnopqrstuvwxyz0123456789"
                              " abcdefghijklmnopqrstuvwxyz0123456789"; /* more than one slot */
 
 static void write_lines(void *arg)
 {
-    (void)arg;
-    for (unsigned i = 0; i < LINES_PER_CORE; i++)
+    const unsigned *lines = arg;
+    for (unsigned i = 0; i < *lines; i++)
         log_info("%s%06u %03u%s", line_text, i, arch_cpu(), i % 2 == 0 ? "" : filler);
 }
 
@@ -28,6 +44,7 @@ struct reading {
     uint64_t lines;  /* of the writers, whole */
     uint64_t others; /* NMIs' lines, and whatever else the kernel says meanwhile */
     uint64_t missed;
+    bool last;               /* the last line was read */
     uint32_t next[MAX_CPUS]; /* the least number that each writer's next line may have */
 };
 
@@ -49,8 +66,8 @@ static void check_line(struct reading *reading, const char *text, size_t length)
     const char *rest = text + head + NUMBER_DIGITS + 1 + CORE_DIGITS;
     size_t rest_length = length - (size_t)(rest - text);
     const char *expected = number % 2 == 0 ? "" : filler;
-    bool whole = number < LINES_PER_CORE && cpu < arch_cpu_count() &&
-                 rest_length == strlen(expected) && strncmp(rest, expected, rest_length) == 0;
+    bool whole = number < LINES_MAX && cpu < arch_cpu_count() && rest_length == strlen(expected) &&
+                 strncmp(rest, expected, rest_length) == 0;
     if (!selftest_expect(whole, "a torn line: \"%.*s\"", (int)length, text))
         return;
     selftest_expect(number >= reading->next[cpu], "core %u: line %u came after line %u",
@@ -80,6 +97,7 @@ static void follow(struct log_cursor *cursor, struct reading *reading)
             reading->missed += value;
         } else {
             reading->others++;
+            reading->last = reading->last || strcmp(text, last_text) == 0;
         }
     }
 }
@@ -93,41 +111,127 @@ static bool all_done(void)
     return true;
 }
 
-static void test_log(void)
+/* All other cores write `lines` lines each; this one reads, and asks them by NMI where they are, at
+ * most `questions` times. Returns: what was read; *asked is how often it asked. */
+static const struct reading *write_and_read(unsigned lines, uint64_t questions, uint64_t *asked)
 {
     static struct reading reading;
+    memset(&reading, 0, sizeof(reading));
+    struct log_cursor cursor = log_end();
+    *asked = 0;
+    cpumask_for_each (cpu, &smp_online) {
+        if (cpu != arch_cpu())
+            (void)core_job_start(cpu, write_lines, &lines);
+    }
+    while (!all_done()) {
+        follow(&cursor, &reading);
+        cpumask_for_each (cpu, &smp_online) {
+            if (*asked < questions)
+                *asked += cpu != arch_cpu() && arch_ask_where(cpu) == 0;
+        }
+    }
+    log_info("%s", last_text); /* accounts for all before it */
+    uint64_t start = arch_clock_ns();
+    do
+        follow(&cursor, &reading); /* the answer to a late question may hold it up for a moment */
+    while (!reading.last && arch_clock_ns() - start < LAST_WAIT_NS);
+    selftest_expect(reading.last, "the log cannot be read to its end");
+    return &reading;
+}
+
+/* As many lines as the ring does not hold, and questions without limit. */
+static const struct reading *go_round(unsigned lines)
+{
+    uint64_t asked;
+    const struct reading *reading = write_and_read(lines, UINT64_MAX, &asked);
+    uint64_t written = (uint64_t)lines * (smp_online_count() - 1) + 1; /* and the last line */
+    uint64_t accounted = reading->lines + reading->others + reading->missed;
+    /* two questions to one core may be answered by one NMI */
+    selftest_expect(accounted >= written && accounted <= written + asked,
+                    "%llu lines written and %llu asked of NMIs, %llu accounted for",
+                    (unsigned long long)written, (unsigned long long)asked,
+                    (unsigned long long)accounted);
+    selftest_expect(reading->lines > 0, "no line was read");
+    return reading;
+}
+
+static void note_reading(const struct reading *reading)
+{
+    selftest_note("%llu lines read, %llu of NMIs, %llu missed", (unsigned long long)reading->lines,
+                  (unsigned long long)reading->others, (unsigned long long)reading->missed);
+}
+
+/* Consoles are spared what was written; from now on they show lines up to `level` again. */
+static void show_again(int level)
+{
+    while (log_pending())
+        log_drain();
+    log_set_console_level(level);
+}
+
+static void test_log(void)
+{
     if (smp_online_count() == 1) {
         selftest_skip("needs a second core");
         return;
     }
     int level = log_console_level();
     log_set_console_level(LOG_EMERG);
-    memset(&reading, 0, sizeof(reading));
-    struct log_cursor cursor = log_end();
-    uint64_t asked = 0;
-    cpumask_for_each (cpu, &smp_online) {
-        if (cpu != arch_cpu())
-            (void)core_job_start(cpu, write_lines, NULL);
-    }
-    while (!all_done()) {
-        follow(&cursor, &reading);
-        cpumask_for_each (cpu, &smp_online)
-            asked += cpu != arch_cpu() && arch_ask_where(cpu) == 0;
-    }
-    follow(&cursor, &reading);
-    while (log_pending()) /* below the console's level: nobody wants to see them */
-        log_drain();
-    log_set_console_level(level);
-
-    uint64_t written = (uint64_t)LINES_PER_CORE * (smp_online_count() - 1);
-    uint64_t accounted = reading.lines + reading.others + reading.missed;
-    /* two questions to one core may be answered by one NMI */
-    selftest_expect(accounted >= written && accounted <= written + asked,
-                    "%llu lines written and %llu asked of NMIs, %llu accounted for",
-                    (unsigned long long)written, (unsigned long long)asked,
-                    (unsigned long long)accounted);
-    selftest_expect(reading.lines > 0, "no line was read");
-    selftest_note("%llu lines read, %llu of NMIs, %llu missed", (unsigned long long)reading.lines,
-                  (unsigned long long)reading.others, (unsigned long long)reading.missed);
+    note_reading(go_round(LINES_PER_CORE));
+    show_again(level);
 }
 SELFTEST("log-under-fire", test_log);
+
+/* ---- models/log.pml -------------------------------------------------------------------------- */
+
+/* What fits into the ring is read to the last line. */
+static void stay_within_ring(void)
+{
+    unsigned writers = smp_online_count() - 1, lines = SHORT_LINES / writers;
+    uint64_t asked;
+    for (int round = 0; round < SHORT_ROUNDS; round++) {
+        const struct reading *reading = write_and_read(lines, SHORT_QUESTIONS, &asked);
+        selftest_expect(reading->missed == 0 && reading->lines == (uint64_t)lines * writers,
+                        "%u lines written, %llu read, %llu missed", lines * writers,
+                        (unsigned long long)reading->lines, (unsigned long long)reading->missed);
+    }
+}
+
+static void test_delayed_log(void)
+{
+    static const struct delays everywhere = {.steps = DELAY_RANGE(DELAY_LOG_W1, DELAY_LOG_R4),
+                                             .one_in = 4,
+                                             .longest_ns = 200 * NS_PER_US};
+    /* the reader is not held, so that it meets lines that are not through */
+    static const struct delays of_writers = {.steps = DELAY_RANGE(DELAY_LOG_W1, DELAY_LOG_W4),
+                                             .one_in = 4,
+                                             .longest_ns = 2000 * NS_PER_US};
+    /* few, but so long that others write the whole ring meanwhile */
+    static const struct delays lapped_writers = {.steps = DELAY_RANGE(DELAY_LOG_W3, DELAY_LOG_W4),
+                                                 .one_in = LAP_LINES,
+                                                 .longest_ns = 400000 * NS_PER_US};
+    static const struct delays lapped_reader = {.steps = DELAY_RANGE(DELAY_LOG_R3, DELAY_LOG_R3),
+                                                .one_in = 500,
+                                                .longest_ns = 400000 * NS_PER_US};
+    int level = log_console_level();
+    if (!delay_test_begin(&everywhere))
+        return;
+    log_set_console_level(LOG_EMERG);
+    stay_within_ring();
+    delay_test_end();
+
+    (void)delay_test_begin(&of_writers);
+    stay_within_ring();
+    delay_test_end();
+
+    (void)delay_test_begin(&lapped_writers);
+    for (int round = 0; round < LAP_ROUNDS; round++)
+        (void)go_round(LAP_LINES / (smp_online_count() - 1));
+    delay_test_end();
+
+    (void)delay_test_begin(&lapped_reader);
+    note_reading(go_round(LINES_MAX));
+    delay_test_end();
+    show_again(level);
+}
+SELFTEST("delay-log", test_delayed_log);

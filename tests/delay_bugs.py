@@ -20,7 +20,7 @@ class Bug:
     every_time: bool = False  # in `make test`, one of each model; the others in the long run
 
 
-IPI, IRQ, LOG = "src/smp/ipi.c", "src/irq/irq.c", "src/lib/log.c"
+IPI, IRQ, CALL, LOG = "src/smp/ipi.c", "src/irq/irq.c", "src/smp/call.c", "src/lib/log.c"
 
 ADD = """    delay_at(DELAY_S3);
     /* step S3; release: what the caller wrote before the ring is seen by the handler (irq.c,
@@ -102,6 +102,52 @@ REMOVAL = [
     Bug("removal", "R4_PLAIN", ((IPI, R4, R5), (IPI, R5, R4)), STRAY),
 ]
 
+RING_IF_EMPTY = """    return old == NULL;
+"""
+CAS = """    } while (!atomic_compare_exchange_weak_explicit(head, &old, call, memory_order_release,
+                                                    memory_order_relaxed));
+"""
+A3 = """        delay_at(DELAY_A3);
+        list = call->next; /* step A3 */
+        void (*fn)(void *) = call->fn;
+        void *arg = call->arg;
+"""
+A4 = """        delay_at(DELAY_A4);
+        /* step A4; release: from here on the memory is its owner's again */
+        atomic_store_explicit(&call->busy, false, memory_order_release);
+"""
+NOT_RUN = r"# delay-inbox: (\d+ calls to be run, \d+ were|the numbers of the calls add up to .*)"
+INBOX = [
+    Bug("inbox", "TEST_BEFORE_PUSH", (
+        (CALL, "    delay_at(DELAY_C1);\n", "    bool empty = atomic_load(head) == NULL;\n"
+         "    delay_at(DELAY_C1);\n"),
+        (CALL, RING_IF_EMPTY, "    return empty;\n")), NOT_RUN, every_time=True),
+    Bug("inbox", "RING_FIRST", (
+        (CALL, "    do {\n        call->next = old;\n", "    if (old == NULL)\n"
+         "        (void)arch_ipi_send(cpu, ARCH_VECTOR_CALL);\n    do {\n        call->next = old;\n"),
+        (CALL, RING_IF_EMPTY, "    return false;\n")), NOT_RUN),
+    Bug("inbox", "PUSH_IN_TWO", ((CALL, CAS, """
+        atomic_store_explicit(head, call, memory_order_release);
+    } while (false);
+"""),), NOT_RUN),
+    Bug("inbox", "TAKE_IN_TWO", ((CALL, """
+        reverse(atomic_exchange_explicit(this_cpu_ptr(inbox), NULL, memory_order_acquire));
+""", """
+        atomic_load_explicit(this_cpu_ptr(inbox), memory_order_acquire);
+    delay_at(DELAY_A2);
+    atomic_store_explicit(this_cpu_ptr(inbox), NULL, memory_order_relaxed);
+    list = reverse(list);
+"""),), NOT_RUN),
+    Bug("inbox", "BUSY_FIRST", ((CALL, A3, A4), (CALL, A4, A3)), NOT_RUN),
+    Bug("inbox", "DONE_FIRST", (
+        (CALL, "    call->fn(call->arg);\n", "    void (*fn)(void *) = call->fn;\n"
+         "    void *argument = call->arg;\n"),
+        (CALL, "    atomic_store_explicit(&call->done, true, memory_order_release);\n",
+         "    atomic_store_explicit(&call->done, true, memory_order_release);\n"
+         "    delay_at(DELAY_A5);\n    fn(argument);\n")),
+        r"# delay-inbox: \d+ calls had not run when they were done"),
+]
+
 MARKS = "static void mark_skipped("
 END = r"# delay-log: the log cannot be read to its end"
 TORN = r"# delay-log: (a torn line: .*|core \d+: line \d+ came after line \d+)"
@@ -139,4 +185,4 @@ LOGS = [
 """),), TORN),
 ]
 
-BUGS = [*RING, *REMOVAL, *LOGS]
+BUGS = [*RING, *REMOVAL, *INBOX, *LOGS]

@@ -13,6 +13,7 @@
 #include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/selftest.h"
+#include "smp/call.h"
 #include "smp/cores.h"
 #include "smp/ipi.h"
 
@@ -23,6 +24,9 @@ enum {
     OWNERS = 200,
     OWNERS_SLOWLY = 60,
     SHORT_US = 300, /* how long at most an owner has the vector, and nobody afterwards */
+    CALL_ROUNDS = 300,
+    CALLS_AT_ONCE = 3,
+    WAITED_ROUNDS = 100,
 };
 #define US UINT64_C(1000) /* in ns */
 #define AT(step) (UINT64_C(1) << (step))
@@ -303,3 +307,104 @@ static void test_removal(void)
            change_owners(&of_handlers, OWNERS_SLOWLY, interrupt_all_the_time));
 }
 SELFTEST("delay-removal", test_removal);
+
+/* ---- models/inbox.pml ------------------------------------------------------------------------ */
+
+static DEFINE_PERCPU(struct core_call, calls_of[CALLS_AT_ONCE]);
+static _Atomic uint64_t runs, run_numbers; /* how many calls have run; the sum of their numbers */
+
+/* The call's number is its argument. */
+static void note_run(void *arg)
+{
+    atomic_fetch_add_explicit(&run_numbers, (uintptr_t)arg, memory_order_relaxed);
+    atomic_fetch_add_explicit(&runs, 1, memory_order_release);
+}
+
+/* Returns: false, and stops everybody, if the call's memory does not come back. */
+static bool wait_until_free(const struct core_call *call)
+{
+    uint64_t start = arch_clock_ns();
+    while (atomic_load_explicit(&call->busy, memory_order_acquire)) {
+        if (stopped() || arch_clock_ns() - start > GIVE_UP_NS) {
+            atomic_store(&stop, true);
+            return false;
+        }
+        arch_relax();
+    }
+    return true;
+}
+
+/* Calls another core with the same few structs again and again, each as soon as it is free. */
+static void call_in_rounds(void *arg)
+{
+    (void)arg;
+    struct core_call *calls = *this_cpu_ptr(calls_of);
+    for (uint64_t round = 0; round < CALL_ROUNDS; round++) {
+        cpu_t target = nth_core(round);
+        if (target == arch_cpu())
+            target = nth_core(round + 1);
+        for (int i = 0; i < CALLS_AT_ONCE; i++) {
+            if (!wait_until_free(&calls[i]))
+                return;
+            calls[i].fn = note_run;
+            calls[i].arg = (void *)(uintptr_t)round; /* NOLINT(performance-no-int-to-ptr) */
+            if (call_on_async(&calls[i], target) != 0)
+                atomic_fetch_add(&errors, 1);
+        }
+    }
+}
+
+static void expect_runs(void)
+{
+    uint64_t each = (uint64_t)CALLS_AT_ONCE * smp_online_count(); /* of the calls with one number */
+    uint64_t wanted = CALL_ROUNDS * each;
+    uint64_t numbers = (uint64_t)CALL_ROUNDS * (CALL_ROUNDS - 1) / 2 * each;
+    (void)wait_for(&runs, wanted);
+    selftest_expect(atomic_load(&errors) == 0, "%llu calls failed",
+                    (unsigned long long)atomic_load(&errors));
+    selftest_expect(!stopped() && atomic_load(&runs) == wanted, "%llu calls to be run, %llu were",
+                    (unsigned long long)wanted, (unsigned long long)atomic_load(&runs));
+    selftest_expect(stopped() || atomic_load(&run_numbers) == numbers,
+                    "the numbers of the calls add up to %llu, %llu expected",
+                    (unsigned long long)atomic_load(&run_numbers), (unsigned long long)numbers);
+}
+
+static DEFINE_PERCPU(_Atomic bool, was_run);
+
+static void set_flag(void *arg)
+{
+    atomic_store_explicit((_Atomic bool *)arg, true, memory_order_relaxed);
+}
+
+/* Calls that are waited for: whoever goes on finds them run. */
+static void call_and_wait(void *arg)
+{
+    (void)arg;
+    for (uint64_t round = 0; round < WAITED_ROUNDS; round++) {
+        _Atomic bool *flag = this_cpu_ptr(was_run);
+        atomic_store_explicit(flag, false, memory_order_relaxed);
+        if (call_on(nth_core(round), set_flag, flag) != 0 || !atomic_load(flag))
+            atomic_fetch_add(&errors, 1);
+    }
+}
+
+static void test_inbox(void)
+{
+    if (!delay_test_begin(AT_STEPS(DELAY_C1, DELAY_A6)))
+        return;
+    atomic_store(&runs, 0);
+    atomic_store(&run_numbers, 0);
+    start_everywhere_else(call_in_rounds);
+    call_in_rounds(NULL);
+    wait_for_jobs();
+    expect_runs();
+    if (!stopped()) {
+        start_everywhere_else(call_and_wait);
+        call_and_wait(NULL);
+        wait_for_jobs();
+        selftest_expect(atomic_load(&errors) == 0, "%llu calls had not run when they were done",
+                        (unsigned long long)atomic_load(&errors));
+    }
+    delay_test_end();
+}
+SELFTEST("delay-inbox", test_inbox);

@@ -11,6 +11,8 @@ global _start
 
 section .text
 _start:
+    mov eax, NR_GETPID                  ; what work is due is done now: the next goes the short way
+    int 0x80
     mov eax, NR_GETPID
     mov rdx, gate
     jmp rdx

@@ -11,6 +11,8 @@ LINUX_GETPID    equ 39
 
 section .text
 _start:
+    mov eax, LINUX_GETPID               ; what work is due is done now: the next goes the short way
+    syscall
     mov eax, LINUX_GETPID
     mov rdx, gate
     jmp rdx

@@ -18,7 +18,7 @@
  *     C1  push              src/smp/call.c
  *     C2  push              src/smp/call.c
  *     C3  send              src/smp/call.c
- *     A1  handle_interrupt  src/arch/x86_64/trap.c
+ *     A1  handle_kernel_interrupt  src/arch/x86_64/trap.c
  *     A2  call_answer       src/smp/call.c
  *     A3  call_answer       src/smp/call.c
  *     A4  call_answer       src/smp/call.c

@@ -17,7 +17,7 @@
  *     S4  ring_one          src/smp/ipi.c
  *     H3  deliver           src/irq/irq.c
  *     H4  deliver           src/irq/irq.c
- *     H6  handle_interrupt  src/arch/x86_64/trap.c
+ *     H6  lapic_eoi         src/arch/x86_64/lapic.c
  *     K1  ipi_kick_pending  src/smp/ipi.c
  *     K2  ipi_kick_pending  src/smp/ipi.c
  *

@@ -28,13 +28,15 @@ ADD = """    delay_at(DELAY_S3);
     atomic_fetch_add_explicit(&slot->pending, 1, memory_order_release);
 """
 ICR = """        delay_at(DELAY_S4);
-        result = arch_ipi_send(cpu, (uint8_t)vector); /* step S4 */
+        result = arch_ipi_send_irqs_off(cpu, (uint8_t)vector); /* step S4 */
 """
 TAKE = "count = atomic_exchange_explicit(&slot->pending, 0, memory_order_acquire);\n"
-SENDING = "    atomic_fetch_add_explicit(this_cpu_ptr(ipi_sending), 1, memory_order_seq_cst);\n"
+SENDING = "    this_cpu_inc(ipi_sending); /* step S1; seq_cst: see the head of this file */\n"
 SEES_IRQ = """    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_seq_cst); /* step S2 */
 """
-HANDLING = "    atomic_fetch_add_explicit(handling, 1, memory_order_seq_cst);\n"
+HANDLING = """    /* step H1; seq_cst: either the remover sees us inside, or we see that it took the entry away */
+    this_cpu_inc(irq_handling);
+"""
 H2 = """    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_acquire); /* step H2 */
 """
 

@@ -7,7 +7,7 @@ import qemu
 from booting import boot, config_for
 from runs import PANIC, Run, exited, received
 from test_panics import END, STATUS_PANIC
-from test_selftests import check, read_ktap
+from ktap import check, read_ktap
 
 OFFSET = r"(?:\.[a-z0-9.]+)?\+0x[0-9a-f]+"
 IN = r"src/[a-z_/]+\.c:\d+"

@@ -18,7 +18,7 @@ from booting import config_for
 from delay_bugs import BUGS
 from machine import OUTPUT
 from runs import Run
-from test_selftests import check, read_ktap
+from ktap import check, read_ktap
 
 MODELS = sorted(path.stem for path in (qemu.ROOT / "models").glob("*.pml"))
 COPIED = ("Makefile", "linker.ld", "src", "tools", "user")
@@ -64,8 +64,7 @@ def changed(bug):
 
 @pytest.fixture(scope="module", name="tree")
 def copy_of_tree():
-    """The sources and what is built of them. make must see the old name of the directory, which is
-    part of the compiler's flags, or it would build everything anew."""
+    """The sources and what is built of them."""
     shutil.rmtree(TREE, ignore_errors=True)
     for name in (*COPIED, "build/debug"):
         source = qemu.ROOT / name
@@ -84,7 +83,7 @@ def build(tree, bug):
                    if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "DEBUG", "BUILD")}
     for file, text in texts.items():
         (tree / file).write_text(text, encoding="utf-8")
-    result = subprocess.run(["make", "DEBUG=1", f"CURDIR={qemu.ROOT}", BUILT], cwd=tree,
+    result = subprocess.run(["make", "DEBUG=1", BUILT], cwd=tree,
                             env=environment, capture_output=True, text=True, check=False)
     for file in texts:
         shutil.copyfile(qemu.ROOT / file, tree / file)

@@ -50,7 +50,7 @@ struct irq_stat {
  */
 struct vector_slot {
     _Atomic uint64_t pending;
-    _Atomic uint32_t irq; /* IRQ_FREE, or an irq, perhaps with IRQ_REMOVING */
+    _Atomic uint32_t irq;   /* IRQ_FREE, or an irq, perhaps with IRQ_REMOVING */
     _Atomic uint32_t takes; /* P: how often the core has taken the count, wraps */
 };
 DECLARE_PERCPU(struct vector_slot, vector_table[ARCH_VECTOR_COUNT]);

@@ -516,7 +516,8 @@ static long read_line(struct log_cursor *cursor, char *buf, size_t size, bool fi
         at.slot = position_add(head_position(), -(uint64_t)LOG_SLOTS);
     for (; find_line(&at, &first, final); at.slot = position_add(at.slot, 1)) {
         uint64_t claim = about_claim(first.about, at.slot);
-        uint64_t missed = fresh ? 0 : (claim - at.line) >> POSITION_BITS;
+        uint64_t missed =
+            fresh ? 0 : log_lines_between(at, (struct log_cursor){.slot = at.slot, .line = claim});
         if (missed > 0) {
             long used = format_missed(missed, first.ticks, buf, size);
             if (used > 0)
@@ -541,6 +542,11 @@ struct log_cursor log_end(void)
 {
     uint64_t claim = atomic_load_explicit(&log_head, memory_order_relaxed);
     return (struct log_cursor){.slot = claim & POSITION_MASK, .line = claim};
+}
+
+uint64_t log_lines_between(struct log_cursor from, struct log_cursor to)
+{
+    return (to.line - from.line) >> POSITION_BITS;
 }
 
 long log_read(struct log_cursor *cursor, char *buf, size_t size)

@@ -96,6 +96,9 @@ struct log_cursor {
 /* The end of the log as it is now. Context: any. */
 struct log_cursor log_end(void);
 
+/* How many lines were put in between two places, neither of them {0}. Context: any. */
+uint64_t log_lines_between(struct log_cursor from, struct log_cursor to);
+
 /*
  * The next finished line at the cursor as dmesg shows it, `<level>[    1.234567] text\n`, into
  * the `size` bytes at buf (not terminated). The cursor moves only if the line fitted. Where lines

@@ -31,9 +31,10 @@ enum {
 #define NS_PER_MS UINT64_C(1000000)
 
 struct cpumask smp_online;
-static _Atomic cpu_t online_count;  /* how many it holds */
-static struct cpumask starting;     /* boot core only: those being waited for */
-static void (*core_function)(void); /* I: before any core is started */
+static _Atomic cpu_t online_count;   /* how many it holds */
+static struct cpumask starting;      /* boot core only: those being waited for */
+static void (*core_function)(void);  /* I: before any core is started */
+static struct smp_bring_up bring_up; /* I: when all are online */
 
 enum job_state { JOB_NONE, JOB_BEING_SET, JOB_WAITING, JOB_RUNNING };
 
@@ -188,12 +189,12 @@ static void put_online(void)
 void smp_start_cores(const struct smp_params *params, void (*core_main)(void))
 {
     core_function = core_main;
-    uint64_t begin = arch_clock_ns();
+    uint64_t begin = arch_clock_ns(), first_init = begin;
     int error = arch_cpu_count() > 1 ? arch_cpu_start_init() : 0;
     if (error != 0) {
         log_err("smp: other cores cannot be started: no memory below 1 MiB for their first steps");
     } else if (arch_cpu_count() > 1) {
-        uint64_t first_init = send_inits(params);
+        first_init = send_inits(params);
         prepare(params);
         if (cpumask_count(&starting) != 0)
             wait_since(first_init, params->init_udelay_us);
@@ -202,8 +203,16 @@ void smp_start_cores(const struct smp_params *params, void (*core_main)(void))
         leave_behind_the_rest();
         put_online();
     }
+    uint64_t end = arch_clock_ns();
     log_info("smp: %u of %u cores online after %llu ms", smp_online_count(), arch_cpu_count(),
-             (unsigned long long)((arch_clock_ns() - begin) / NS_PER_MS));
+             (unsigned long long)((end - begin) / NS_PER_MS));
+    bring_up = (struct smp_bring_up){.ns = end - first_init,
+                                     .init_wait_ns = params->init_udelay_us * NS_PER_US};
+}
+
+struct smp_bring_up smp_bring_up(void)
+{
+    return bring_up;
 }
 
 /* ---- jobs ------------------------------------------------------------------------------------ */

@@ -30,6 +30,15 @@ void smp_init(void);
  */
 void smp_start_cores(const struct smp_params *params, void (*core_main)(void));
 
+/* How long bring-up took, from the first INIT until all cores were online; 0 before that. */
+struct smp_bring_up {
+    uint64_t ns;
+    uint64_t init_wait_ns; /* what part of it was to pass behind INIT: init_udelay= */
+};
+
+/* Context: any. */
+struct smp_bring_up smp_bring_up(void);
+
 /*
  * Run fn(arg) on the idle core `cpu`, in thread context with interrupts on: its one slot holds the
  * job until it has returned. The caller goes on at once; core_job_done() tells when.

@@ -42,6 +42,7 @@ class Config:
 
     qemu: str = "qemu-system-x86_64"
     machine: str = "q35"
+    accel: str = "tcg"
     smp: str = "4"
     mem: str = "256M"
     cpu: str = "max"
@@ -111,7 +112,7 @@ def refuse_nothing(config):
 def command(config, scratch):
     """The command as a list; `scratch` is a directory of this run alone."""
     refuse_nothing(config)
-    return [config.qemu, "-machine", config.machine, "-accel", "tcg", "-cpu", config.cpu,
+    return [config.qemu, "-machine", config.machine, "-accel", config.accel, "-cpu", config.cpu,
             "-smp", str(config.smp), "-m", config.mem,
             *firmware_options(config, Path(scratch)),
             "-display", "none", "-vga", "std", "-net", "none", "-no-reboot", *config.serial,

@@ -92,6 +92,7 @@ NEEDS_run    := build run
 NEEDS_gdb    := build run gdb
 NEEDS_test   := $(or $(filter host list,$(T)),build run test)
 NEEDS_soak   := build run test
+NEEDS_bench  := build run bench
 NEEDS_models := models
 NEEDS_check  := build check models
 NEEDS_format := build check
@@ -125,7 +126,7 @@ $(foreach s,kernel asm link user initrd iso,$(if $(STAMPED_GOALS),$(eval $(call 
 
 # ---- products ------------------------------------------------------------------------------------
 
-.PHONY: all iso initrd run test soak models usb gdb format check deps clean help
+.PHONY: all iso initrd run test soak models bench usb gdb format check deps clean help
 all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso
 iso: $(B)/carillon.iso
 initrd: $(B)/initrd.tar
@@ -208,6 +209,26 @@ $(USER_ASM:user/%.asm=$(B)/user/%): $(B)/user/%: $(B)/obj/user/%.asm.o
 	@mkdir -p $(@D)
 	$(Q)$(LD) $(USER_LDFLAGS) -o $@ $^
 
+# What `make bench` boots beside the kernel, and a plugin for the QEMU of this machine.
+BENCH := $(addprefix build/bench/,floor.elf gates count_plugin.so)
+
+build/bench/floor.elf: $(wildcard bench/floor/*) bench/guest/series.inc | need
+	$(call say,NASM    $@)
+	@mkdir -p $(@D)
+	$(Q)$(NASM) $(ASFLAGS) -Ibench/floor/ -Ibench/guest/ -o $@.o bench/floor/floor.asm
+	$(Q)$(LD) -nostdlib -static -T bench/floor/floor.ld -z noexecstack --build-id=none -o $@ $@.o
+
+build/bench/gates: bench/guest/gates.asm bench/guest/series.inc $(B)/gen/syscall_numbers.inc | need
+	$(call say,NASM    $@)
+	@mkdir -p $(@D)
+	$(Q)$(NASM) $(USER_ASFLAGS) -Ibench/guest/ -o $@.o $<
+	$(Q)$(LD) $(USER_LDFLAGS) -o $@ $@.o
+
+build/bench/count_plugin.so: bench/count_plugin.c | need
+	$(call say,CC      $@)
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu17 -O2 -shared -fPIC -fvisibility=hidden $(WARNINGS) -o $@ $<
+
 # ---- use -----------------------------------------------------------------------------------------
 
 run: $(B)/run/carillon.iso
@@ -225,11 +246,14 @@ debug-kernel: | need
 	@$(MAKE) --no-print-directory DEBUG=1 build/debug/carillon.elf
 
 # The host tests alone need no kernel, only the generated headers.
-test: $(if $(filter host list,$(T)),$(GENERATED),all debug-kernel) | need
+test: $(if $(filter host list,$(T)),$(GENERATED),all debug-kernel $(BENCH)) | need
 	@tools/test "$$T"
 
 soak: all | need
 	@tools/test --soak "$$T"
+
+bench: $(B)/carillon.elf $(BENCH) | need
+	@bench/run "$$T"
 
 check: $(GENERATED) $(OFFSETS) | need
 	@CFLAGS="$(filter-out -Werror,$(CFLAGS))" USER_CFLAGS="$(filter-out -Werror,$(USER_CFLAGS))" \

@@ -125,7 +125,7 @@ linux_memory:
     lea rbx, [rel free_text]
     call print_number
     call say_done
-    mov eax, LINUX_IOCTL                ; Linux panics when init ends, and forgets what it had to print
+    mov eax, LINUX_IOCTL                ; Linux panics when init ends, with its buffers unsent
     mov edi, STDOUT
     mov esi, TCSBRK
     mov edx, 1

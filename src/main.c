@@ -18,6 +18,7 @@
 #include "lib/text.h"
 #include "mm/page.h"
 #include "proc/process.h"
+#include "sched/thread.h"
 #include "smp/call.h"
 #include "smp/cores.h"
 #include "smp/ipi.h"
@@ -113,6 +114,7 @@ static void start_interrupts(void)
         panic("not enough memory for the interrupt tables");
     smp_init();
     call_init();
+    sched_core_init();
     arch_irq_enable();
     if (DEBUG_KERNEL)
         lock_debug_irqs_open();
@@ -183,15 +185,19 @@ __attribute__((noreturn)) static void shut_down(const char *what, struct process
     arch_halt_forever();
 }
 
-__attribute__((noreturn)) static void run_selftests(void)
+__attribute__((noreturn)) static void run_selftests(void *arg)
 {
+    (void)arg;
     int failed = selftest_run(params.selftest_name[0] == '\0' ? NULL : params.selftest_name);
     shut_down("selftest", (struct process_end){.value = failed == 0 ? 0 : 1});
 }
 
-__attribute__((noreturn)) static void run_init(void)
+__attribute__((noreturn)) static void run_init(void *arg)
 {
     struct process_end end;
+    (void)arg;
+    unpack_initrd(); /* needs: the boot modules */
+    report_memory();
     log_drain(); /* the boot's lines stand before the program's */
     if (process_run(params.init, params.init_args, params.init_arg_count, &end) != 0)
         panic("no init: %s could not be started", params.init);
@@ -202,23 +208,28 @@ __attribute__((noreturn)) static void run_init(void)
 
 /* ---- the lists ------------------------------------------------------------------------------- */
 
-/* What every core but the boot core does, once it is online. */
-__attribute__((noreturn)) static void core_idle(void)
+static void idle_work(void)
 {
-    for (;;) {
-        arch_irq_disable();
-        if (!arch_work_due()) {
-            arch_wait_for_interrupt(); /* enables interrupts, so that none slips in between */
-            continue;
-        }
-        arch_irq_enable();
-        arch_work_begin();
-        while (core_job_run())
-            continue;
-        log_drain();
-        if (DEBUG_KERNEL)
-            lock_debug_none("halts");
-    }
+    while (core_job_run())
+        continue;
+    log_drain();
+}
+
+/* What every core but the boot core does, once it is online. */
+__attribute__((noreturn)) static void core_main(void)
+{
+    sched_core_init();
+    sched_idle(idle_work);
+}
+
+/* The first thread: on the boot core, since self-tests count on that and a program may as well. */
+static void start_first_thread(void)
+{
+    void (*fn)(void *) = params.selftest ? run_selftests : run_init;
+    struct thread *first = thread_create_on(0, params.selftest ? "selftest" : "init", fn, NULL);
+    if (first == NULL)
+        panic("not enough memory for the first thread");
+    thread_put(first);
 }
 
 static const struct panic_hooks panic_hooks = {
@@ -253,14 +264,12 @@ void kmain(const char *cmdline)
     smp_start_cores(&(struct smp_params){.maxcpus = params.maxcpus,
                                          .init_udelay_us = params.init_udelay_us,
                                          .ap_dead = &params.ap_dead},
-                    core_idle); /* needs: the clock, interrupts */
+                    core_main); /* needs: the clock, interrupts */
+    sched_wait_for_cores();
     /* other cores run */
 
     warp_check(); /* needs: all cores that will be online */
     log_drain();
-    if (params.selftest)
-        run_selftests();
-    unpack_initrd(); /* needs: the boot modules */
-    report_memory();
-    run_init(); /* needs: everything */
+    start_first_thread(); /* needs: everything */
+    sched_idle(idle_work);
 }

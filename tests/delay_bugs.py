@@ -21,6 +21,7 @@ class Bug:
 
 
 IPI, IRQ, CALL, LOG = "src/smp/ipi.c", "src/irq/irq.c", "src/smp/call.c", "src/lib/log.c"
+SCHED = "src/sched/sched.c"
 
 ADD = """    delay_at(DELAY_S3);
     /* step S3; release: what the caller wrote before the ring is seen by the handler (irq.c,
@@ -187,4 +188,23 @@ LOGS = [
 """),), TORN),
 ]
 
-BUGS = [*RING, *REMOVAL, *INBOX, *LOGS]
+SET_BIT = """    delay_at(DELAY_I2);
+    cpumask_set(&idle_cores, arch_cpu()); /* step I2 */
+"""
+LOOK = """    if (waiting_in(this_cpu_ptr(run_queue)) == 0 && !steal()) { /* step I3 */
+"""
+SET_AFTER_LOOK = ((SCHED, SET_BIT, ""), (SCHED, LOOK, """
+    bool found = waiting_in(this_cpu_ptr(run_queue)) != 0 || steal();
+""" + SET_BIT + """
+    if (!found) {
+"""))
+HELP = """        notify(helper); /* step P4 */
+"""
+NOT_ALL_RUN = r"# delay-idle: round \d+: \d+ threads made ready, \d+ run"
+IDLE = [
+    Bug("idle", "LOOK_FIRST", SET_AFTER_LOOK, NOT_ALL_RUN, every_time=True),
+    Bug("idle", "NO_FENCE", SET_AFTER_LOOK, NOT_ALL_RUN),
+    Bug("idle", "NO_HELPER", ((SCHED, HELP, "        (void)helper;\n"),), NOT_ALL_RUN),
+]
+
+BUGS = [*RING, *REMOVAL, *INBOX, *LOGS, *IDLE]

@@ -17,6 +17,8 @@ LABEL = re.compile(r"[0-9a-f]+ <(.+)>:")
 BRANCH = re.compile(r"\t(?:call|j\w+) +[0-9a-f]+ <([^>+]+)")
 INDIRECT = re.compile(r"\t(?:call|jmp) +\*")
 LOCK = "spin_lock"  # it waits; spin_trylock does not
+# The lock that these take is that of one core's own queue, not one that all cores share.
+OWN_QUEUE = {"timer_interrupt", "timer_start", "timer_cancel", "reschedule_interrupt"}
 
 # The bodies of the Local APIC: xapic.c, its form for self-tests, x2apic.c.
 LAPICS = [*(f"{mode}_{verb}" for mode in ("xapic", "x2apic") for verb in ("read", "write", "eoi")),
@@ -29,6 +31,7 @@ POINTERS = {
         "arch_timer_arm", "icr_send_late", "icr_wait", "lapic_eoi")},
     "irq_dispatch": ["message_handler"],  # a user vector's only handler; others are a device's
     "call_answer": [],                    # the function of the call, a path of its own
+    "timer_interrupt": [],                # the timer's function, likewise
     "console_write_line": ["serial_write"],
     "vsnprintf": [],                      # its switch
 }
@@ -63,7 +66,7 @@ def path_of(root):
         seen.add(name)
         if name in ("panic", LOCK):
             continue
-        todo += calls.get(name, [])
+        todo += calls.get(name, set()) - ({LOCK} if name in OWN_QUEUE else set())
         if name in pointers:
             assert name in POINTERS, f"{root}: what does {name} call through its pointer?"
             assert calls.keys() >= set(POINTERS[name]), f"{name}: no function of that name"
@@ -74,7 +77,8 @@ def path_of(root):
 PATHS = {
     "ring": ["ipi_send", "ipi_send_mask", "irq_dispatch", "message_handler"],
     "log": ["log_line", "log_text", "log_read", "log_drain"],
-    "timer": ["timer_interrupt", "arch_timer_arm", "arch_clock_ns"],
+    "timer": ["timer_interrupt", "timer_start", "arch_timer_arm", "arch_clock_ns"],
+    "reschedule": ["reschedule_interrupt"],
     "call": ["call_on_async", "smp_call_interrupt"],
 }
 

@@ -18,9 +18,9 @@ OF_TRAP = [RIP, rf"rbp {HEX}  r8  {HEX}  r9  {HEX}", rf"cs {HEX}  ss {HEX}  {CON
 OF_CALLER = [RIP, rf"rbp {HEX}", CONTROL]
 END = "panic: end of report"
 
-BOOT = ("selftest_run", "kmain", "arch_entry")
+BOOT = ("selftest_run", "run_selftests", "thread_main")
 STARTED = ("smp_core_main", "ap_entry")
-JOB = ("spin_job", "core_job_run", "core_idle", *STARTED)
+JOB = ("spin_job", "core_job_run", "idle_work", "sched_idle", *STARTED)
 RING3 = r"  0x[0-9a-f]{16} in ring 3"
 
 
@@ -48,7 +48,7 @@ ASKED = panic("panic", r"panic: core 0: asked for by selftest=panic", ("test_pan
 PANICS = [
     ASKED,
     panic("panic-elsewhere", r"panic: core 3: asked for on another core",
-          ("panic_job", "core_job_run", "core_idle", *STARTED), stopped=(0, 1, 2),
+          ("panic_job", "core_job_run", "idle_work", "sched_idle", *STARTED), stopped=(0, 1, 2),
           registers=OF_CALLER),
     panic("panic-hardirq", r"panic: core 3: asked for in an interrupt handler",
           ("panic_call", "call_answer", "kernel_common", *JOB), stopped=(0, 1, 2), registers=OF_CALLER,

@@ -56,12 +56,12 @@ enum {
  * void     arch_relax(void)             one step of a spin (pause)          Context: any
  * void     arch_wait_for_interrupt(void) enable and halt in one step; returns with interrupts on
  *                                                                           Context: thread
- * void     arch_work_note(void)         this core owes work: see user_return_work, core_idle
- * (main.c) Context: any bool     arch_work_due(void)          was it told so since the last
- * arch_work_begin()? Context: any void     arch_work_begin(void)        forget it; the caller does
- * the work next. Context: thread uint64_t arch_ticks(void)             this core's cycle counter
- * Context: any uint64_t arch_ticks_ordered(void)     the same, after all earlier loads   Context:
- * any
+ * void     arch_work_note(void)         this core owes work: its idle loop, or its way to ring 3,
+ *                                       will do it                          Context: any
+ * bool     arch_work_due(void)          was it told so since the last begin? Context: any
+ * void     arch_work_begin(void)        forget it: the caller does it next  Context: thread
+ * uint64_t arch_ticks(void)             this core's cycle counter           Context: any
+ * uint64_t arch_ticks_ordered(void)     the same, after all earlier loads   Context: any
  */
 
 /* ---- set-up: the machine's part of main.c's list, in this order, boot core only ---------------
@@ -190,14 +190,44 @@ size_t arch_copy_user(void *dst, const void *src, size_t n);
 /* ---- programs -------------------------------------------------------------------------------- */
 
 /*
- * Run ring 3 on this core from `entry` with the stack pointer `stack`, all other registers and the
- * vector state clean. Comes back when arch_user_exit() is called on this core.
- * Context: thread, interrupts on.
+ * Run ring 3 from `entry` with the stack pointer `stack`, all other registers and the vector state
+ * clean. Comes back when the thread calls arch_user_exit().
+ * Context: thread, interrupts on, after arch_thread_prepare_user().
  */
 void arch_user_run(uintptr_t entry, uintptr_t stack);
 
-/* Drop the trap that this core is in and return from its arch_user_run(). Context: thread. */
+/* Drop the trap that the thread is in and return from its arch_user_run(). Context: thread. */
 __attribute__((noreturn)) void arch_user_exit(void);
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+/* What the machine keeps of a thread while another one runs on its core. */
+struct arch_thread {
+    uint64_t rsp;       /* its kernel stack, the callee-saved registers on top */
+    uint64_t entry_rsp; /* in arch_user_run(): where entries from ring 3 begin on that stack */
+    void *fpu;          /* x87 and vector state; NULL of a thread that never ran ring 3 */
+};
+
+/*
+ * Let the first switch to `thread` enter entry(), interrupts off, on the stack that ends at
+ * stack_top; entry never returns. Context: thread.
+ */
+void arch_thread_init(struct arch_thread *thread, void *stack_top, void (*entry)(void));
+
+/* What runs on this core now is `thread`. Context: boot cpu only, cpu being started. */
+void arch_thread_adopt(struct arch_thread *thread);
+
+/*
+ * Save the running thread in `from` and go on with `to`; returns when somebody switches back to
+ * `from`, perhaps on another core. Context: thread, interrupts off.
+ */
+void arch_thread_switch(struct arch_thread *from, struct arch_thread *to);
+
+/* Let the calling thread use arch_user_run(). Returns: 0, -ENOMEM. Context: thread. */
+int arch_thread_prepare_user(void);
+
+/* Free what arch_thread_prepare_user() gave to a thread that has ended. Context: hardirq. */
+void arch_thread_destroy(struct arch_thread *thread);
 
 /* ---- cores ----------------------------------------------------------------------------------- */
 
@@ -375,8 +405,11 @@ bool irq_dispatch(uint32_t vector);
 /* smp: the call-on-core interrupt. Context: hardirq. */
 void smp_call_interrupt(void);
 
-/* smp: this core's timer fired. Context: hardirq. */
+/* irq: this core's timer fired. Context: hardirq. */
 void timer_interrupt(void);
+
+/* sched: another core asks this one to look at its run queue. Context: hardirq. */
+void reschedule_interrupt(void);
 
 /* smp: a started core is ready; runs on it, never returns. Context: cpu being started. */
 __attribute__((noreturn)) void smp_core_main(void);

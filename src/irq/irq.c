@@ -8,6 +8,7 @@
  */
 #include "irq/irq.h"
 
+#include "irq/timer.h"
 #include "lib/debug.h"
 #include "lib/delay.h"
 #include "lib/errno.h"
@@ -48,6 +49,7 @@ int irq_cpu_prepare(cpu_t cpu)
         return -ENOMEM;
     *percpu_of(cpu, irq_stats) = stats;
     clear_vector_table(*percpu_of(cpu, vector_table));
+    timer_cpu_prepare(cpu);
     return 0;
 }
 

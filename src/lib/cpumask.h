@@ -32,6 +32,14 @@ static inline void cpumask_clear(struct cpumask *mask, cpu_t cpu)
                               memory_order_release);
 }
 
+/* Clear the bit. Returns: was it set? Of several who ask at once, one is told so. */
+static inline bool cpumask_test_and_clear(struct cpumask *mask, cpu_t cpu)
+{
+    uint64_t bit = UINT64_C(1) << (cpu % 64);
+    uint64_t before = atomic_fetch_and_explicit(&mask->word[cpu / 64], ~bit, memory_order_acq_rel);
+    return (before & bit) != 0;
+}
+
 static inline bool cpumask_test(const struct cpumask *mask, cpu_t cpu)
 {
     /* acquire: pairs with cpumask_set */

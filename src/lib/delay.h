@@ -47,6 +47,14 @@ enum delay_step {
     DELAY_A4,
     DELAY_A5,
     DELAY_A6,
+    DELAY_I1, /* sched/sched.c */
+    DELAY_I2,
+    DELAY_I3,
+    DELAY_I4,
+    DELAY_P1,
+    DELAY_P2,
+    DELAY_P3,
+    DELAY_P4,
     DELAY_STEPS,
 };
 

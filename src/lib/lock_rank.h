@@ -13,8 +13,12 @@ enum lock_rank {
 
     /* Held with interrupts off. */
     RANK_IRQS_OFF,
-    RANK_IRQ = RANK_IRQS_OFF,
+    RANK_WAIT_QUEUE = RANK_IRQS_OFF,
+    RANK_RUN_QUEUE,
+    RANK_TIMERS,
+    RANK_IRQ,
     RANK_IOAPIC,
+    RANK_STACKS,
     RANK_KVA,
     RANK_HEAP,
     RANK_PAGE,

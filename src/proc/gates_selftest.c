@@ -7,6 +7,7 @@
  */
 #include <stdatomic.h>
 
+#include "irq/timer.h"
 #include "lib/errno.h"
 #include "lib/selftest.h"
 #include "proc/process.h"
@@ -28,14 +29,23 @@ static _Atomic uint32_t *stop; /* the program's word */
 static uint64_t nmis_before, since_ns;
 static _Atomic uint64_t rings_sent, rings_taken;
 
+static void do_nothing(struct timer *timer)
+{
+    (void)timer;
+}
+
+static struct timer tick = TIMER(do_nothing); /* one interrupt more */
+
 static void count_rings(uint32_t irq, uint64_t count, void *cookie)
 {
     (void)irq;
     (void)cookie;
     static unsigned interrupts; /* this core's alone */
     atomic_fetch_add_explicit(&rings_taken, count, memory_order_relaxed);
-    if (++interrupts % TIMER_EVERY == 0) /* it ends in the usual scan, a second after the last */
-        arch_timer_arm(TIMER_NS);
+    if (++interrupts % TIMER_EVERY != 0)
+        return;
+    (void)timer_cancel(&tick);
+    timer_start(&tick, TIMER_NS);
 }
 
 /* Time enough for what strikes, and NMIs enough; on a slow machine not for ever. */
@@ -97,11 +107,14 @@ static void test_gates_under_fire(void)
     if (!selftest_expect(space_create(&process.space) == 0, "no memory"))
         return;
     int irq = ipi_register_handler(VECTOR, "gates selftest", count_rings);
-    int error = load(&process.space);
+    int error = arch_thread_prepare_user();
+    if (error == 0)
+        error = load(&process.space);
     if (selftest_expect(irq >= 0 && error == 0, "irq %d, loading %d", irq, error))
         run_under_fire(&process);
     if (irq >= 0)
         (void)ipi_unregister(VECTOR);
+    (void)timer_cancel(&tick);
     space_destroy(&process.space);
 
     uint64_t nmis = arch_nmi_count(target) - nmis_before;

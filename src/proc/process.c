@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * One process at a time, on the core that calls process_run(): ring 3 runs on top of that call and
- * its end returns there.
+ * One process for each thread that calls process_run(): ring 3 runs on top of that call and its end
+ * returns there.
  */
 #include "proc/process.h"
 
@@ -11,8 +11,7 @@
 #include "lib/signal.h"
 #include "lib/text.h"
 #include "proc/loader.h"
-
-DEFINE_PERCPU(struct process *, current_process);
+#include "sched/thread.h"
 
 static const char *signal_name(int signal)
 {
@@ -44,11 +43,12 @@ static void set_name(struct process *process, const char *path)
 
 void process_run_loaded(struct process *process, uintptr_t entry, uintptr_t stack)
 {
-    this_cpu(current_process) = process;
-    arch_space_use(process->space.root);
+    struct thread *self = thread_current();
+    self->process = process;
+    thread_use_space(process->space.root);
     arch_user_run(entry, stack);
-    arch_space_use(arch_kernel_space());
-    this_cpu(current_process) = NULL;
+    thread_use_space(arch_kernel_space());
+    self->process = NULL;
 }
 
 int process_run(const char *path, const char *const *args, size_t argc, struct process_end *end)
@@ -61,7 +61,9 @@ int process_run(const char *path, const char *const *args, size_t argc, struct p
         log_err("%s: not enough memory for its address space", path);
         return -ENOMEM;
     }
-    int error = program_load(path, args, argc, &process.space, &program);
+    int error = arch_thread_prepare_user();
+    if (error == 0)
+        error = program_load(path, args, argc, &process.space, &program);
     if (error == 0) {
         process_run_loaded(&process, program.entry, program.stack);
         *end = process.end;

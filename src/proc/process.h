@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "sched/thread.h"
 #include "vm/space.h"
 
 enum { PROCESS_NAME_MAX = 16, PROCESS_INIT_PID = 1 };
@@ -25,26 +26,23 @@ struct process {
 };
 
 /*
- * Load the program at `path` and run it on this core to its end. argv[0] is the path, then come
- * `argc` further words.
- * Returns: 0 and *end; else nothing was run and the log says why: -ENOENT, -EISDIR, -EACCES (not
- * executable), -ENOEXEC, -ENOMEM, -E2BIG (arguments), or what memfs_lookup() gives.
- * Context: thread, interrupts on.
+ * Load the program at `path` and run it, as the calling thread, to its end. argv[0] is the path,
+ * then come `argc` further words. Returns: 0 and *end; else nothing was run and the log says why:
+ * -ENOENT, -EISDIR, -EACCES (not executable), -ENOEXEC, -ENOMEM, -E2BIG (arguments), or what
+ * memfs_lookup() gives. Context: thread, interrupts on.
  */
 int process_run(const char *path, const char *const *args, size_t argc, struct process_end *end);
 
 /*
- * Run a process whose space holds a program already, on this core, to process->end. The space stays
- * the caller's. Context: thread, interrupts on.
+ * Run a process whose space holds a program already, on the calling thread, to process->end. The
+ * space stays the caller's. Context: thread, interrupts on, after arch_thread_prepare_user().
  */
 void process_run_loaded(struct process *process, uintptr_t entry, uintptr_t stack);
 
-DECLARE_PERCPU(struct process *, current_process); /* P */
-
-/* The process that runs on this core. Context: thread, in a system call. */
+/* The calling thread's process. Context: thread, in a system call. */
 static inline struct process *process_current(void)
 {
-    return this_cpu(current_process);
+    return thread_current()->process;
 }
 
 /* End the calling process with a status (its low byte counts). Context: thread. Never returns. */

@@ -8,6 +8,7 @@
  */
 #include <stdatomic.h>
 
+#include "irq/timer.h"
 #include "smp/call.h"
 #include "smp/ipi.h"
 
@@ -17,11 +18,6 @@ enum { NS_PER_MS = 1000000 };
 
 static _Atomic bool paused;
 static bool confirming; /* P: boot core, hardirq: something was seen at the last look */
-
-void ipi_scan_start(void)
-{
-    arch_timer_arm(SCAN_NS);
-}
 
 void ipi_scan_pause(bool pause)
 {
@@ -34,11 +30,17 @@ static bool anything_waits(void)
            (ipi_any_pending() || call_any_waiting());
 }
 
-void timer_interrupt(void)
+static void scan(struct timer *timer)
 {
     bool waits = anything_waits();
     if (waits && confirming)
         ipi_kick_pending();
     confirming = waits && !confirming;
-    arch_timer_arm(confirming ? CONFIRM_NS : SCAN_NS);
+    timer_start(timer, confirming ? CONFIRM_NS : SCAN_NS);
+}
+
+void ipi_scan_start(void)
+{
+    static struct timer timer = TIMER(scan);
+    timer_start(&timer, SCAN_NS);
 }

@@ -6,9 +6,11 @@
 #include "lib/debug.h"
 #include "lib/lock_debug.h"
 #include "lib/log.h"
+#include "sched/thread.h"
 
 void user_return_work(void)
 {
+    thread_point();
     log_drain();
     if (DEBUG_KERNEL)
         lock_debug_none("goes to ring 3");

@@ -15,6 +15,7 @@
 
 enum {
     CPUID_LEAF_XSAVE = 0x0d,
+    FXSAVE_BYTES = 512,
     XCR0_X87 = 1 << 0,
     XCR0_SSE = 1 << 1,
     XCR0_AVX = 1 << 2,
@@ -69,4 +70,26 @@ void fpu_reset(void)
     if (xcr0 != 0)
         __asm__ volatile("xrstor64 %0" : : "m"(clean_state), "a"(xcr0), "d"(0));
     __asm__ volatile("fxrstor64 %0" : : "m"(clean_state));
+}
+
+/* Intel SDM vol 2A, "CPUID", leaf 0Dh: EBX, the bytes for what XCR0 enables now. */
+size_t fpu_bytes(void)
+{
+    return xcr0 != 0 ? cpuid(CPUID_LEAF_XSAVE, 0).ebx : FXSAVE_BYTES;
+}
+
+void fpu_save(void *area)
+{
+    if (xcr0 != 0)
+        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(xcr0), "d"(0) : "memory");
+    else
+        __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+}
+
+void fpu_restore(const void *area)
+{
+    if (xcr0 != 0)
+        __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(xcr0), "d"(0) : "memory");
+    else
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
 }

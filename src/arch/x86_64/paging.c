@@ -46,7 +46,7 @@ enum {
 
 static uint64_t *kernel_root; /* I: through the direct map */
 static struct spinlock kva_lock = SPINLOCK(RANK_KVA, "kva");
-static uint64_t kva_next = KVA_BASE; /* L: kva_lock */
+static uint64_t kva_next = KVA_BASE; /* L: kva_lock, as are the tables below the mapping area's */
 
 void *arch_direct(paddr_t pa)
 {
@@ -273,18 +273,30 @@ struct paging_census paging_count_pages(void)
 
 /* ---- the mapping area ------------------------------------------------------------------------ */
 
-/* Room for `pages` pages in the mapping area, or 0. What is taken is never given back. */
+/* Room for `pages` pages in the mapping area, or 0. What is taken is never given back. Locks:
+ * caller holds kva_lock. */
 static uint64_t kva_take(uint64_t pages)
 {
-    uint64_t flags = spin_lock_irqsave(&kva_lock);
     uint64_t at = kva_next;
     uint64_t bytes = pages * PAGE_SIZE;
     if (pages == 0 || bytes / PAGE_SIZE != pages || bytes > KVA_BASE + KVA_SIZE - at)
         at = 0;
     else
         kva_next = at + bytes;
-    spin_unlock_irqrestore(&kva_lock, flags);
     return at;
+}
+
+/* Map `span` bytes (whole pages) at `start`. Returns: where, or 0. Locks: caller holds kva_lock. */
+static uint64_t map_span(paddr_t start, uint64_t span, unsigned prot)
+{
+    uint64_t va = kva_take(span / PAGE_SIZE);
+    for (uint64_t done = 0; done < span && va != 0; done += PAGE_SIZE) {
+        uint64_t *entry = entry_for(kernel_root, va + done, LEVEL_PAGE, true);
+        if (entry == NULL)
+            return 0;
+        *entry = (start + done) | leaf_bits(prot);
+    }
+    return va;
 }
 
 void *map_physical(paddr_t pa, size_t bytes, unsigned prot)
@@ -294,21 +306,15 @@ void *map_physical(paddr_t pa, size_t bytes, unsigned prot)
         return NULL;
     paddr_t start = pa & ~(paddr_t)(PAGE_SIZE - 1);
     uint64_t span = (pa + bytes - start + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-    uint64_t va = kva_take(span / PAGE_SIZE);
-    if (va == 0)
-        return NULL;
-    for (uint64_t done = 0; done < span; done += PAGE_SIZE) {
-        uint64_t *entry = entry_for(kernel_root, va + done, LEVEL_PAGE, true);
-        if (entry == NULL)
-            return NULL;
-        *entry = (start + done) | leaf_bits(prot);
-    }
-    return (void *)(va + (pa - start));
+    uint64_t flags = spin_lock_irqsave(&kva_lock);
+    uint64_t va = map_span(start, span, prot);
+    spin_unlock_irqrestore(&kva_lock, flags);
+    return va == 0 ? NULL : (void *)(va + (pa - start));
 }
 
-void *arch_stack_alloc(size_t bytes)
+/* Locks: caller holds kva_lock. */
+static void *map_stack(uint64_t pages)
 {
-    uint64_t pages = bytes / PAGE_SIZE;
     uint64_t va = kva_take(pages + 1);
     if (va == 0)
         return NULL;
@@ -326,6 +332,14 @@ void *arch_stack_alloc(size_t bytes)
         *entry = arch_direct_to_phys(page) | leaf_bits(PROT_W);
     }
     return (void *)(va + (pages + 1) * PAGE_SIZE);
+}
+
+void *arch_stack_alloc(size_t bytes)
+{
+    uint64_t flags = spin_lock_irqsave(&kva_lock);
+    void *top = map_stack(bytes / PAGE_SIZE);
+    spin_unlock_irqrestore(&kva_lock, flags);
+    return top;
 }
 
 static bool in_mapping_area(uintptr_t va)

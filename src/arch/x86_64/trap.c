@@ -267,7 +267,7 @@ static void handle_kernel_interrupt(uint32_t vector)
         break;
     case VECTOR_RESCHEDULE:
         lapic_eoi();
-        arch_work_note(); /* what it is, the idle loop or the way to ring 3 will see */
+        reschedule_interrupt();
         break;
     case VECTOR_LAPIC_ERROR:
         lapic_error_interrupt();

@@ -8,14 +8,13 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/smap.h"
+#include "arch/x86_64/thread.h"
 #include "arch/x86_64/trap.h"
 
 enum { FLAGS_ALWAYS_ONE = 1 << 1 }; /* bit 1 of RFLAGS */
 
 void user_enter(const struct trap_frame *frame, uint64_t *kernel_rsp, void *tss_rsp0);
 __attribute__((noreturn)) void user_leave(uint64_t kernel_rsp);
-
-static DEFINE_PERCPU(uint64_t, user_return_rsp); /* P: what user_enter() kept */
 
 void arch_user_run(uintptr_t entry, uintptr_t stack)
 {
@@ -26,16 +25,16 @@ void arch_user_run(uintptr_t entry, uintptr_t stack)
         .rsp = stack,
         .ss = SEL_USER_DATA,
     };
+    arch_irq_disable(); /* from here on this is the thread's core */
     fpu_reset();
-    arch_irq_disable();
-    user_enter(&frame, this_cpu_ptr(user_return_rsp), cpu_kernel_stack_slot());
+    user_enter(&frame, &this_cpu(arch_current)->entry_rsp, cpu_kernel_stack_slot());
     arch_irq_enable();
 }
 
 void arch_user_exit(void)
 {
     arch_irq_disable();
-    user_leave(this_cpu(user_return_rsp));
+    user_leave(this_cpu(arch_current)->entry_rsp);
 }
 
 size_t arch_copy_user(void *dst, const void *src, size_t n)

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The queues, and the interrupt that serves them.
+ *
+ * A function runs with the queue's lock dropped, so that it may start timers, its own too. Until it
+ * has returned, `running` names it: that is what timer_cancel() waits for.
+ */
+#include "irq/timer.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "lib/debug.h"
+#include "lib/panic.h"
+#include "lib/spinlock.h"
+
+struct timer_queue {
+    struct spinlock lock;
+    struct list_node timers;       /* L: the first is due first */
+    struct timer *_Atomic running; /* its function is being called */
+};
+
+static DEFINE_PERCPU(struct timer_queue, timer_queue);
+
+static struct timer *timer_of(struct list_node *node)
+{
+    return list_entry(node, struct timer, node);
+}
+
+void timer_cpu_prepare(cpu_t cpu)
+{
+    struct timer_queue *queue = percpu_of(cpu, timer_queue);
+    queue->lock = (struct spinlock)SPINLOCK(RANK_TIMERS, "timers");
+    list_init(&queue->timers);
+    atomic_init(&queue->running, NULL);
+}
+
+/* Program the hardware for the first timer. Locks: caller holds the queue's. */
+static void arm_first(struct timer_queue *queue)
+{
+    if (list_is_empty(&queue->timers))
+        return;
+    uint64_t due = timer_of(queue->timers.next)->due_ns, now = arch_clock_ns();
+    arch_timer_arm(due > now ? due - now : 0);
+}
+
+/* Put it behind those that are due before it or with it. Locks: caller holds the queue's. */
+static void insert(struct timer_queue *queue, struct timer *timer)
+{
+    struct list_node *at = &queue->timers;
+    while (at->prev != &queue->timers && timer_of(at->prev)->due_ns > timer->due_ns)
+        at = at->prev;
+    list_push_back(at, &timer->node);
+    timer->queued = true;
+}
+
+void timer_start(struct timer *timer, uint64_t ns)
+{
+    ASSERT_NOT_NMI();
+    uint64_t flags = arch_irq_save();
+    struct timer_queue *queue = this_cpu_ptr(timer_queue);
+    spin_lock(&queue->lock);
+    ASSERT(!timer->queued);
+    uint64_t now = arch_clock_ns();
+    timer->cpu = arch_cpu();
+    timer->due_ns = ns < UINT64_MAX - now ? now + ns : UINT64_MAX;
+    insert(queue, timer);
+    if (queue->timers.next == &timer->node)
+        arm_first(queue);
+    spin_unlock(&queue->lock);
+    arch_irq_restore(flags);
+}
+
+bool timer_cancel(struct timer *timer)
+{
+    struct timer_queue *queue = percpu_of(timer->cpu, timer_queue);
+    uint64_t flags = spin_lock_irqsave(&queue->lock);
+    bool queued = timer->queued;
+    if (queued)
+        list_remove(&timer->node); /* the hardware may come for nothing, once */
+    timer->queued = false;
+    spin_unlock_irqrestore(&queue->lock, flags);
+    /* acquire: what the function did is seen */
+    while (atomic_load_explicit(&queue->running, memory_order_acquire) == timer)
+        arch_relax();
+    return queued;
+}
+
+/* Take the first timer out if it is due. Locks: caller holds the queue's. */
+static struct timer *take_due(struct timer_queue *queue)
+{
+    if (list_is_empty(&queue->timers))
+        return NULL;
+    struct timer *timer = timer_of(queue->timers.next);
+    if (timer->due_ns > arch_clock_ns())
+        return NULL;
+    list_remove(&timer->node);
+    timer->queued = false;
+    return timer;
+}
+
+void timer_interrupt(void)
+{
+    struct timer_queue *queue = this_cpu_ptr(timer_queue);
+    struct timer *timer;
+    spin_lock(&queue->lock);
+    while ((timer = take_due(queue)) != NULL) {
+        atomic_store_explicit(&queue->running, timer, memory_order_relaxed);
+        spin_unlock(&queue->lock);
+        timer->fn(timer);
+        spin_lock(&queue->lock);
+        /* release: pairs with timer_cancel(); the timer is its owner's from here on */
+        atomic_store_explicit(&queue->running, NULL, memory_order_release);
+    }
+    arm_first(queue);
+    spin_unlock(&queue->lock);
+}

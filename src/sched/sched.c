@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The scheduler: each core has its run queue, and takes from another's only when it has nothing to
+ * do.
+ *
+ * Round robin in slices of 10 ms. The queue has two lists. In `rested` are threads that have some
+ * of their slice left, because they slept or were preempted; they go first, so who sleeps much is
+ * served at once. In `spent` are those that begin a new slice. A slice is not refilled by sleeping:
+ * who has used it up goes to the end of `spent`, and cannot keep the others off.
+ *
+ * Who belongs to a queue, and its state, changes under the queue's lock. The lock is held across
+ * the switch: the thread that comes gives back what the one that went had taken, so nobody sees a
+ * thread as "not running" while its registers are still on their way to its stack. Two queues are
+ * never locked at once; a thread on its way between them belongs to whoever took it out.
+ *
+ * No wake-up is lost to a core that goes idle: it sets its bit in `idle_cores` and then looks at
+ * all queues; who makes a thread ready puts it into a queue and then looks at the bits. Both sides
+ * have a full fence in between, so that one sees the other. (models/idle.pml)
+ *
+ *   Idle core                               Who has a ready thread
+ *     I1  forget that work was noted          P1  claim an idle core: clear its bit
+ *     I2  set the bit                         P2  put the thread into a queue
+ *     I3  look at all queues                  P3  tell that queue's core
+ *     I4  halt until work is noted            P4  if that core is busy: tell one that is idle
+ */
+#include "irq/timer.h"
+#include "lib/debug.h"
+#include "lib/delay.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/panic.h"
+#include "lib/spinlock.h"
+#include "lib/text.h"
+#include "sched/run_queue.h"
+#include "smp/cores.h"
+#include "smp/wait.h"
+
+#define SLICE_NS INT64_C(10000000)
+
+struct run_queue {
+    struct spinlock lock;
+    struct list_node rested, spent; /* L: lock */
+    _Atomic uint32_t waiting;       /* L: lock for changes: threads in both lists */
+    struct thread *current;         /* L: lock; read by the core itself without */
+    struct thread *idle;            /* I */
+    struct thread *left;            /* L: lock, across a switch: who was on the core before */
+    struct timer slice_timer;       /* P: this core */
+    struct sched_stats stats;       /* L: lock */
+};
+
+static DEFINE_PERCPU(struct run_queue, run_queue);
+DEFINE_PERCPU(struct thread *, current_thread);
+static DEFINE_PERCPU(struct thread, idle_thread); /* what the core began with */
+static DEFINE_PERCPU(bool, due);                  /* P: the core is to look at its queue */
+static struct cpumask sched_cores;                /* those that run threads */
+static struct cpumask idle_cores;                 /* of these, those that have nothing to do */
+
+static struct thread *thread_at(struct list_node *node)
+{
+    return list_entry(node, struct thread, node);
+}
+
+static uint32_t waiting_in(const struct run_queue *queue)
+{
+    return atomic_load_explicit(&queue->waiting, memory_order_relaxed);
+}
+
+/* Lock the queue that the thread belongs to. Interrupts are off. */
+static struct run_queue *lock_queue_of(struct thread *thread)
+{
+    for (;;) {
+        cpu_t cpu = atomic_load_explicit(&thread->cpu, memory_order_relaxed);
+        struct run_queue *queue = percpu_of(cpu, run_queue);
+        spin_lock(&queue->lock);
+        if (atomic_load_explicit(&thread->cpu, memory_order_relaxed) == cpu)
+            return queue;
+        spin_unlock(&queue->lock); /* it moved meanwhile */
+    }
+}
+
+/* The same, once the thread is not on its way between two queues: who has it there (sched_place) is
+ * some instructions from the end of that, with interrupts off. */
+static struct run_queue *lock_settled_queue_of(struct thread *thread)
+{
+    for (;;) {
+        struct run_queue *queue = lock_queue_of(thread);
+        if (thread->state != THREAD_READY || thread->queued || queue->current == thread)
+            return queue;
+        spin_unlock(&queue->lock);
+        arch_relax();
+    }
+}
+
+/* ---- lists: caller holds the queue's lock ---------------------------------------------------- */
+
+static void add(struct run_queue *queue, struct thread *thread)
+{
+    if (thread->slice_left_ns > 0) {
+        list_push_back(&queue->rested, &thread->node);
+    } else {
+        thread->slice_left_ns = SLICE_NS;
+        list_push_back(&queue->spent, &thread->node);
+    }
+    thread->queued = true;
+    atomic_fetch_add_explicit(&queue->waiting, 1, memory_order_relaxed);
+}
+
+static void take_out(struct run_queue *queue, struct thread *thread)
+{
+    list_remove(&thread->node);
+    thread->queued = false;
+    atomic_fetch_sub_explicit(&queue->waiting, 1, memory_order_relaxed);
+}
+
+/* The next to run, out of its list; the idle thread if there is none. */
+static struct thread *pick(struct run_queue *queue)
+{
+    struct list_node *from = list_is_empty(&queue->rested) ? &queue->spent : &queue->rested;
+    if (list_is_empty(from))
+        return queue->idle;
+    struct thread *thread = thread_at(from->next);
+    take_out(queue, thread);
+    return thread;
+}
+
+/* Time that the running thread has had since it came onto its core is charged to it. */
+static void charge(struct run_queue *queue)
+{
+    struct thread *thread = queue->current;
+    uint64_t now = arch_clock_ns(), ran = now - thread->since_ns;
+    thread->since_ns = now;
+    thread->ran_ns += ran;
+    if (thread == queue->idle)
+        return;
+    thread->slice_left_ns -= (int64_t)ran;
+    if (thread->slice_left_ns <= 0) {
+        thread->slices++;
+        queue->stats.slices++;
+    }
+}
+
+/* ---- slices ---------------------------------------------------------------------------------- */
+
+/* This core is to look at its queue, on its way to ring 3, at thread_point() or when idle. */
+static void become_due(void)
+{
+    this_cpu(due) = true;
+    arch_work_note();
+}
+
+static void slice_over(struct timer *timer)
+{
+    (void)timer;
+    become_due();
+}
+
+/* The running thread's slice ends only if others wait: a core with one thread has no ticks.
+ * Locks: caller holds the queue's, which is this core's. */
+static void watch_slice(struct run_queue *queue)
+{
+    const struct thread *thread = queue->current;
+    (void)timer_cancel(&queue->slice_timer);
+    if (waiting_in(queue) == 0 || thread == queue->idle)
+        return;
+    int64_t left = thread->slice_left_ns - (int64_t)(arch_clock_ns() - thread->since_ns);
+    timer_start(&queue->slice_timer, left > 0 ? (uint64_t)left : 0);
+}
+
+/* ---- the switch ------------------------------------------------------------------------------ */
+
+/* The first act of a thread that has come onto the core, on its own stack: interrupts are off, the
+ * queue's lock is held, taken by the thread that left. */
+static void finish_switch(void)
+{
+    struct run_queue *queue = this_cpu_ptr(run_queue);
+    struct thread *left = queue->left;
+    bool dead = left->state == THREAD_DEAD;
+    bool moves = left->state == THREAD_READY && left != queue->idle &&
+                 !cpumask_test(&left->affinity, arch_cpu());
+    if (left->state == THREAD_READY && left != queue->idle && !moves)
+        add(queue, left);
+    watch_slice(queue);
+    spin_unlock(&queue->lock);
+    if (moves)
+        sched_place(left);
+    if (dead)
+        thread_put(left);
+}
+
+/* Give the core to the next thread, perhaps the same one. Interrupts are off; the caller holds this
+ * core's queue, which is given back, and has charged the running thread. */
+static void switch_to_next(struct run_queue *queue)
+{
+    struct thread *from = queue->current;
+    this_cpu(due) = false;
+    bool stays = from->state == THREAD_READY && cpumask_test(&from->affinity, arch_cpu());
+    if (stays && waiting_in(queue) == 0 && from != queue->idle) {
+        if (from->slice_left_ns <= 0)
+            from->slice_left_ns = SLICE_NS;
+        spin_unlock(&queue->lock);
+        return;
+    }
+    struct thread *to = pick(queue);
+    queue->left = from;
+    if (to == from) { /* the idle thread, for want of others */
+        spin_unlock(&queue->lock);
+        return;
+    }
+    queue->stats.switches++;
+    queue->current = to;
+    this_cpu(current_thread) = to;
+    to->since_ns = arch_clock_ns();
+    if (to->space != from->space)
+        arch_space_use(to->space);
+    arch_thread_switch(&from->arch, &to->arch);
+    finish_switch(); /* `from` again, later, perhaps on another core */
+}
+
+void sched_begin(void)
+{
+    finish_switch();
+    arch_irq_enable();
+}
+
+/* Let the next thread run; the caller's place is at the end if it gives up its slice. */
+static void give_way(bool whole_slice)
+{
+    ASSERT_THREAD();
+    if (DEBUG_KERNEL)
+        lock_debug_none("turns to another thread");
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = this_cpu_ptr(run_queue);
+    spin_lock(&queue->lock);
+    charge(queue);
+    if (whole_slice)
+        queue->current->slice_left_ns = 0;
+    switch_to_next(queue);
+    arch_irq_restore(flags);
+}
+
+void thread_yield(void)
+{
+    give_way(true);
+}
+
+bool thread_is_due(void)
+{
+    return this_cpu(due);
+}
+
+void thread_point(void)
+{
+    if (thread_is_due())
+        give_way(false);
+}
+
+void thread_use_space(paddr_t root)
+{
+    uint64_t flags = arch_irq_save();
+    thread_current()->space = root;
+    arch_space_use(root);
+    arch_irq_restore(flags);
+}
+
+/* ---- blocking and waking --------------------------------------------------------------------- */
+
+static void set_state(enum thread_state state)
+{
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = this_cpu_ptr(run_queue);
+    spin_lock(&queue->lock);
+    queue->current->state = state;
+    spin_unlock(&queue->lock);
+    arch_irq_restore(flags);
+}
+
+void thread_prepare_block(void)
+{
+    set_state(THREAD_BLOCKED);
+}
+
+void thread_cancel_block(void)
+{
+    set_state(THREAD_READY);
+}
+
+void thread_block(void)
+{
+    ASSERT_THREAD();
+    if (DEBUG_KERNEL)
+        lock_debug_none("blocks");
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = this_cpu_ptr(run_queue);
+    spin_lock(&queue->lock);
+    ASSERT(queue->current != queue->idle);
+    charge(queue);
+    if (queue->current->state == THREAD_BLOCKED)
+        switch_to_next(queue);
+    else
+        spin_unlock(&queue->lock); /* woken meanwhile */
+    arch_irq_restore(flags);
+}
+
+bool thread_wake(struct thread *thread)
+{
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = lock_queue_of(thread);
+    bool blocked = thread->state == THREAD_BLOCKED;
+    bool off_core = blocked && queue->current != thread;
+    if (blocked)
+        thread->state = THREAD_READY;
+    spin_unlock(&queue->lock);
+    if (off_core) /* only who made it ready has it now */
+        sched_place(thread);
+    arch_irq_restore(flags);
+    return blocked;
+}
+
+__attribute__((noreturn)) void sched_leave(void)
+{
+    arch_irq_disable();
+    struct run_queue *queue = this_cpu_ptr(run_queue);
+    spin_lock(&queue->lock);
+    charge(queue);
+    queue->current->state = THREAD_DEAD;
+    switch_to_next(queue);
+    panic("a thread that has ended runs again");
+}
+
+/* ---- which core ------------------------------------------------------------------------------ */
+
+static bool may_run_on(const struct thread *thread, cpu_t cpu)
+{
+    return cpumask_test(&thread->affinity, cpu) && cpumask_test(&sched_cores, cpu);
+}
+
+/* An idle core for the thread, or CPU_NONE. */
+static cpu_t find_idle(const struct thread *thread)
+{
+    cpumask_for_each (cpu, &idle_cores) {
+        if (may_run_on(thread, cpu))
+            return cpu;
+    }
+    return CPU_NONE;
+}
+
+/* The same, for the caller alone: nobody else finds that core idle until it looks for work again.
+ */
+static cpu_t claim_idle(const struct thread *thread)
+{
+    cpu_t cpu;
+    do {
+        cpu = find_idle(thread);
+        delay_at(DELAY_P1);
+    } while (cpu != CPU_NONE && !cpumask_test_and_clear(&idle_cores, cpu)); /* step P1 */
+    return cpu;
+}
+
+/* The core whose queue is shortest. */
+static cpu_t find_shortest(const struct thread *thread)
+{
+    cpu_t best = CPU_NONE;
+    uint32_t length = 0;
+    cpumask_for_each (cpu, &sched_cores) {
+        const struct run_queue *queue = percpu_of(cpu, run_queue);
+        if (may_run_on(thread, cpu) && (best == CPU_NONE || waiting_in(queue) < length)) {
+            best = cpu;
+            length = waiting_in(queue);
+        }
+    }
+    ASSERT(best != CPU_NONE);
+    return best;
+}
+
+/* Where it was, if that is idle: its data may still be there. Else anywhere idle, else where the
+ * fewest wait. */
+static cpu_t choose_core(const struct thread *thread)
+{
+    cpu_t last = atomic_load_explicit(&thread->cpu, memory_order_relaxed);
+    if (may_run_on(thread, last) && cpumask_test_and_clear(&idle_cores, last))
+        return last;
+    cpu_t idle = claim_idle(thread);
+    return idle != CPU_NONE ? idle : find_shortest(thread);
+}
+
+/* Have core `cpu` look at its queue. */
+static void notify(cpu_t cpu)
+{
+    if (cpu == arch_cpu())
+        reschedule_interrupt();
+    else if (arch_ipi_send(cpu, ARCH_VECTOR_RESCHEDULE) != 0)
+        log_err("sched: core %u cannot be told of a thread: the ICR stays busy", cpu);
+}
+
+void sched_place(struct thread *thread)
+{
+    uint64_t flags = arch_irq_save();
+    cpu_t cpu = choose_core(thread);
+    struct run_queue *queue = percpu_of(cpu, run_queue);
+    delay_at(DELAY_P2);
+    spin_lock(&queue->lock);
+    atomic_store_explicit(&thread->cpu, cpu, memory_order_relaxed);
+    bool rested = thread->slice_left_ns > 0;
+    add(queue, thread); /* step P2 */
+    bool first_to_wait = waiting_in(queue) == 1;
+    bool idle = queue->current == queue->idle;
+    spin_unlock(&queue->lock);
+    /* seq_cst: see the head of this file */
+    atomic_thread_fence(memory_order_seq_cst);
+    delay_at(DELAY_P3);
+    if (idle || rested || first_to_wait) /* to run it, or to watch its own slice from now on */
+        notify(cpu);                     /* step P3 */
+    delay_at(DELAY_P4);
+    cpu_t helper = idle ? CPU_NONE : find_idle(thread);
+    if (helper != CPU_NONE)
+        notify(helper); /* step P4 */
+    arch_irq_restore(flags);
+}
+
+void reschedule_interrupt(void)
+{
+    struct run_queue *queue = this_cpu_ptr(run_queue);
+    become_due();
+    if (queue->idle == NULL)
+        return; /* not yet one that runs threads */
+    spin_lock(&queue->lock);
+    watch_slice(queue);
+    spin_unlock(&queue->lock);
+}
+
+/* ---- affinity -------------------------------------------------------------------------------- */
+
+static bool has_a_core(const struct cpumask *mask)
+{
+    cpumask_for_each (cpu, mask) {
+        if (cpumask_test(&sched_cores, cpu))
+            return true;
+    }
+    return false;
+}
+
+int thread_set_affinity(struct thread *thread, const struct cpumask *mask)
+{
+    if (!has_a_core(mask))
+        return -EINVAL;
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = lock_settled_queue_of(thread);
+    cpu_t cpu = atomic_load_explicit(&thread->cpu, memory_order_relaxed);
+    cpumask_copy(&thread->affinity, mask);
+    bool wrong = !cpumask_test(mask, cpu);
+    bool runs = queue->current == thread;
+    bool waits = wrong && !runs && thread->state == THREAD_READY;
+    if (waits)
+        take_out(queue, thread);
+    spin_unlock(&queue->lock);
+    if (waits)
+        sched_place(thread);
+    else if (wrong && runs)
+        notify(cpu);
+    arch_irq_restore(flags);
+    if (thread == thread_current())
+        thread_point();
+    return 0;
+}
+
+void thread_get_affinity(struct thread *thread, struct cpumask *mask)
+{
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = lock_queue_of(thread);
+    cpumask_copy(mask, &thread->affinity);
+    spin_unlock(&queue->lock);
+    arch_irq_restore(flags);
+}
+
+/* ---- a core's life --------------------------------------------------------------------------- */
+
+struct sched_stats sched_stats_of(cpu_t cpu)
+{
+    return percpu_of(cpu, run_queue)->stats;
+}
+
+void sched_core_init(void)
+{
+    struct thread *idle = this_cpu_ptr(idle_thread);
+    atomic_init(&idle->cpu, arch_cpu());
+    cpumask_set(&idle->affinity, arch_cpu());
+    idle->space = arch_kernel_space();
+    (void)text_copy(idle->name, "idle", sizeof(idle->name));
+    arch_thread_adopt(&idle->arch);
+
+    struct run_queue *queue = this_cpu_ptr(run_queue);
+    queue->lock = (struct spinlock)SPINLOCK(RANK_RUN_QUEUE, "run queue");
+    list_init(&queue->rested);
+    list_init(&queue->spent);
+    queue->slice_timer = (struct timer){.fn = slice_over, .cpu = arch_cpu()};
+    queue->current = idle;
+    this_cpu(current_thread) = idle;
+    idle->since_ns = arch_clock_ns();
+    uint64_t flags = arch_irq_save();
+    queue->idle = idle; /* from here on reschedule_interrupt() looks at the queue */
+    arch_irq_restore(flags);
+    cpumask_set(&sched_cores, arch_cpu());
+}
+
+void sched_wait_for_cores(void)
+{
+    cpumask_for_each (cpu, &smp_online) {
+        struct core_wait wait = core_wait_begin();
+        while (!cpumask_test(&sched_cores, cpu))
+            core_wait_turn(&wait, cpu, "begin to run threads");
+    }
+}
+
+/* The first thread of another core's queue that may run here, out of it; or NULL. */
+static struct thread *take_from(struct run_queue *victim)
+{
+    struct thread *found = NULL;
+    spin_lock(&victim->lock);
+    struct list_node *const lists[] = {&victim->spent, &victim->rested};
+    for (size_t i = 0; i < 2 && found == NULL; i++) {
+        for (struct list_node *node = lists[i]->next; node != lists[i]; node = node->next) {
+            if (cpumask_test(&thread_at(node)->affinity, arch_cpu())) {
+                found = thread_at(node);
+                break;
+            }
+        }
+    }
+    if (found != NULL)
+        take_out(victim, found);
+    spin_unlock(&victim->lock);
+    return found;
+}
+
+/* Take a thread from a core that has one waiting. Interrupts are off. Returns: was there one? */
+static bool steal(void)
+{
+    cpumask_for_each (cpu, &sched_cores) {
+        struct run_queue *victim = percpu_of(cpu, run_queue);
+        struct thread *thread =
+            cpu != arch_cpu() && waiting_in(victim) != 0 ? take_from(victim) : NULL;
+        if (thread == NULL)
+            continue;
+        this_cpu_ptr(run_queue)->stats.steals++;
+        atomic_store_explicit(&thread->cpu, arch_cpu(), memory_order_relaxed);
+        sched_place(thread); /* here, since this core is idle; unless its affinity has changed */
+        return true;
+    }
+    return false;
+}
+
+/* Halt until this core has something to do. */
+static void wait_for_work(void)
+{
+    arch_irq_disable();
+    delay_at(DELAY_I2);
+    cpumask_set(&idle_cores, arch_cpu()); /* step I2 */
+    /* seq_cst: see the head of this file */
+    atomic_thread_fence(memory_order_seq_cst);
+    delay_at(DELAY_I3);
+    if (waiting_in(this_cpu_ptr(run_queue)) == 0 && !steal()) { /* step I3 */
+        delay_at(DELAY_I4);
+        while (!arch_work_due()) { /* step I4 */
+            arch_wait_for_interrupt();
+            arch_irq_disable();
+        }
+    }
+    cpumask_clear(&idle_cores, arch_cpu());
+    arch_irq_enable();
+}
+
+void sched_idle(void (*odd_jobs)(void))
+{
+    for (;;) {
+        delay_at(DELAY_I1);
+        arch_work_begin(); /* step I1 */
+        odd_jobs();
+        if (DEBUG_KERNEL)
+            lock_debug_none("halts");
+        wait_for_work();
+        if (waiting_in(this_cpu_ptr(run_queue)) != 0)
+            give_way(false);
+    }
+}

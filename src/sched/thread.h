@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Threads: their life, and what a core does with them. docs/scheduler.md is the page about it.
+ *
+ * A thread runs until it blocks, yields, ends, or its slice is over and another one waits. In ring
+ * 3 it is taken off its core at once; in the kernel only where it says so (thread_point and
+ * everything that sleeps), so kernel code stays on its core between two such places.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/arch.h"
+#include "lib/cpumask.h"
+#include "lib/list.h"
+#include "sched/wait.h"
+
+struct process;
+
+enum { THREAD_NAME_MAX = 16 };
+
+enum thread_state {
+    THREAD_READY,   /* runs, or waits for a core */
+    THREAD_BLOCKED, /* waits for thread_wake() */
+    THREAD_DEAD,    /* has ended */
+};
+
+/* Only sched/ looks at the fields above `process`. L: the lock of the run queue of `cpu`. */
+struct thread {
+    struct arch_thread arch;
+    struct list_node node;   /* L: in the run queue, while ready and not running */
+    enum thread_state state; /* L */
+    bool queued;             /* L: it is in the run queue */
+    _Atomic cpu_t cpu;       /* whose run queue it belongs to; changed by who took it out of one */
+    struct cpumask affinity; /* L: the cores that it may run on */
+    uint64_t since_ns;       /* L: when it came onto its core */
+    int64_t slice_left_ns;   /* L */
+    uint64_t ran_ns;         /* L: in all */
+    uint64_t slices;         /* L: how many it has used up */
+    void (*fn)(void *arg);   /* I */
+    void *arg;               /* I */
+    void *stack_top;         /* I: NULL for the stack that a core began with */
+    _Atomic unsigned refs;   /* its own, until it has left its core for good, and its creator's */
+    _Atomic bool has_ended;
+    struct wait_queue ended; /* who waits in thread_join() */
+
+    char name[THREAD_NAME_MAX]; /* I */
+    paddr_t space;              /* P: its own: the address space that it runs in */
+    struct process *process;    /* P: its own: NULL for a kernel thread */
+};
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+/*
+ * Make a thread that runs fn(arg) and ends when it returns; it may start at once, on a core of
+ * `affinity` (NULL: any). The caller gets a reference: thread_join() or thread_put() gives it back.
+ * Returns: the thread, or NULL (no memory, or no core of `affinity` is online).
+ * Context: thread. Sleeps: no. Locks: takes heap, frames, run queue.
+ */
+struct thread *thread_create(const char *name, void (*fn)(void *arg), void *arg,
+                             const struct cpumask *affinity);
+
+/* The same on one core. */
+struct thread *thread_create_on(cpu_t cpu, const char *name, void (*fn)(void *arg), void *arg);
+
+/* Wait until the thread has ended, and give the reference back. Context: thread. Sleeps: yes. */
+void thread_join(struct thread *thread);
+
+/* Give a reference back; the thread goes on without. Context: hardirq. Sleeps: no. */
+void thread_put(struct thread *thread);
+
+/* End the calling thread. Context: thread, not an idle one. Never returns. */
+__attribute__((noreturn)) void thread_exit(void);
+
+DECLARE_PERCPU(struct thread *, current_thread); /* P */
+
+/* The calling thread. Context: any. */
+static inline struct thread *thread_current(void)
+{
+    return this_cpu(current_thread);
+}
+
+/* ---- the core -------------------------------------------------------------------------------- */
+
+/* Let others run: to the end of the queue, with a new slice. Context: thread. Sleeps: yes. */
+void thread_yield(void);
+
+/* Where long work in the kernel lets others run if they are due. Context: thread. Sleeps: yes. */
+void thread_point(void);
+
+/* Is the core due for another thread? Context: any. */
+bool thread_is_due(void);
+
+/*
+ * Sleep for at least `ns`. Context: thread, not an idle one. Sleeps: yes.
+ */
+void thread_sleep(uint64_t ns);
+
+/*
+ * Let it run on the cores of `mask` alone; when this returns, the caller itself is on one of them.
+ * Returns: 0, -EINVAL (no core of it is online). Context: thread. Sleeps: yes.
+ */
+int thread_set_affinity(struct thread *thread, const struct cpumask *mask);
+void thread_get_affinity(struct thread *thread, struct cpumask *mask);
+
+/* Use the address space `root` from now on, on whatever core. Context: thread. */
+void thread_use_space(paddr_t root);
+
+/* ---- blocking: what wait queues are made of -------------------------------------------------- */
+
+/* From now on thread_block() blocks the caller until thread_wake(). Context: thread. Sleeps: no.
+ * Locks: takes run queue. */
+void thread_prepare_block(void);
+
+/* Block, unless woken since thread_prepare_block(). Context: thread, no lock held. Sleeps: yes. */
+void thread_block(void);
+
+/* Undo thread_prepare_block(). Context: thread. */
+void thread_cancel_block(void);
+
+/*
+ * Make a blocked thread ready. Returns: was it blocked (or about to)?
+ * Context: hardirq. Sleeps: no. Locks: takes run queue.
+ */
+bool thread_wake(struct thread *thread);
+
+/* ---- a core's life --------------------------------------------------------------------------- */
+
+/*
+ * Make what runs on this core now its idle thread, and the core one that threads can run on.
+ * Context: boot cpu only, and each other core once.
+ */
+void sched_core_init(void);
+
+/* Wait until all online cores have done so. Context: boot cpu only. Sleeps: no (spins). */
+void sched_wait_for_cores(void);
+
+/*
+ * Run threads, and halt while there are none. odd_jobs() does what else is to be done on this core,
+ * whenever arch_work_note() has told of it, in the idle thread, interrupts on; it may not sleep.
+ * Context: the idle thread. Never returns.
+ */
+__attribute__((noreturn)) void sched_idle(void (*odd_jobs)(void));
+
+/* What a core has done, for reports; snapshots. Context: any. */
+struct sched_stats {
+    uint64_t switches;
+    uint64_t slices; /* ended because they were used up */
+    uint64_t steals; /* threads that an idle core took from another's queue */
+};
+struct sched_stats sched_stats_of(cpu_t cpu);

@@ -44,7 +44,8 @@ def groups_asked_for(*words):
 
 @pytest.mark.parametrize("words, groups", [
     ("all", "build"), ("usb", "build"), ("run", "build run"), ("gdb", "build run gdb"),
-    ("check", "build check"), ("format", "build check"), ("run check", "build run check"),
+    ("check", "build check models"), ("format", "build check"),
+    ("run check", "build run check models"),
     ("test", "build run test"), ("test T=quick", "build run test"),
     ("test T=host", "host"), ("test T=list", "list")])
 def test_groups(words, groups):

@@ -27,6 +27,7 @@ enum {
 DEFINE_PERCPU(struct vector_slot, vector_table[ARCH_VECTOR_COUNT]);
 DEFINE_PERCPU(_Atomic uint32_t, irq_handling);
 static DEFINE_PERCPU(struct irq_stat *, irq_stats); /* I: an array of irq_count */
+static DEFINE_PERCPU(void **, irq_cookies);         /* I: likewise, in the same block of memory */
 
 static struct spinlock irq_lock = SPINLOCK(RANK_IRQ, "irq");
 static struct irq_desc *irq_descs; /* I: the array; its entries L: irq_lock */
@@ -44,10 +45,12 @@ static void clear_vector_table(struct vector_slot table[ARCH_VECTOR_COUNT])
 
 int irq_cpu_prepare(cpu_t cpu)
 {
-    struct irq_stat *stats = heap_alloc(irq_count * sizeof(*stats), ALLOC_KERNEL | ALLOC_ZERO);
+    struct irq_stat *stats =
+        heap_alloc(irq_count * (sizeof(*stats) + sizeof(void *)), ALLOC_KERNEL | ALLOC_ZERO);
     if (stats == NULL)
         return -ENOMEM;
     *percpu_of(cpu, irq_stats) = stats;
+    *percpu_of(cpu, irq_cookies) = (void **)(stats + irq_count);
     clear_vector_table(*percpu_of(cpu, vector_table));
     timer_cpu_prepare(cpu);
     return 0;
@@ -68,6 +71,12 @@ uint32_t irq_first_message(void)
     return first_message;
 }
 
+static void clear_irq(cpu_t cpu, uint32_t irq)
+{
+    (*percpu_of(cpu, irq_stats))[irq] = (struct irq_stat){0};
+    (*percpu_of(cpu, irq_cookies))[irq] = NULL;
+}
+
 static void fill(uint32_t irq, const char *name, enum irq_kind kind, uint8_t vector,
                  irq_handler handler)
 {
@@ -75,7 +84,7 @@ static void fill(uint32_t irq, const char *name, enum irq_kind kind, uint8_t vec
         .name = name, .handler = handler, .kind = kind, .vector = vector, .used = true};
     for (cpu_t cpu = 0; cpu < arch_cpu_count(); cpu++) {
         if (percpu_offsets[cpu] != 0 && *percpu_of(cpu, irq_stats) != NULL)
-            (*percpu_of(cpu, irq_stats))[irq] = (struct irq_stat){0};
+            clear_irq(cpu, irq);
     }
 }
 
@@ -116,7 +125,7 @@ void irq_free(uint32_t irq)
 
 void irq_set_cookie(uint32_t irq, cpu_t cpu, void *cookie)
 {
-    (*percpu_of(cpu, irq_stats))[irq].cookie = cookie;
+    (*percpu_of(cpu, irq_cookies))[irq] = cookie;
 }
 
 struct irq_stat irq_stat_of(uint32_t irq, cpu_t cpu)
@@ -142,7 +151,7 @@ static inline bool deliver(uint32_t irq, struct vector_slot *slot)
     stat->interrupts++;
     stat->rings += count;
     delay_at(DELAY_H4);
-    desc->handler(irq, count, stat->cookie); /* step H4 */
+    desc->handler(irq, count, this_cpu(irq_cookies)[irq]); /* step H4 */
     return true;
 }
 

@@ -41,8 +41,7 @@ struct irq_desc {
 struct irq_stat {
     uint64_t interrupts; /* P: taken by this core */
     uint64_t rings;      /* P: of a doorbell: the sum of all counts */
-    void *cookie;        /* the handler's own, see irq_set_cookie */
-} __attribute__((aligned(32)));
+};
 
 /*
  * One entry of a core's vector table. A sender adds to `pending` before it sends the interrupt;

@@ -28,10 +28,13 @@
 #include "lib/delay.h"
 #include "lib/errno.h"
 #include "lib/log.h"
+#include "lib/panic.h"
 #include "lib/spinlock.h"
 #include "mm/heap.h"
 #include "smp/cores.h"
 #include "smp/wait.h"
+
+enum { CALLS_MAX = 1 << 14 }; /* in one inbox, far above what MAX_CPUS cores have */
 
 /* A call that is waited for. */
 struct waited_call {
@@ -69,10 +72,18 @@ static void send(cpu_t cpu, struct core_call *call)
         log_err("smp: core %u was not rung for a call: the ICR stays busy; the scan will", cpu);
 }
 
+/* The debug kernel sees a list that goes in a circle: nobody has so many calls under way. */
+static void check_length(unsigned length)
+{
+    if (DEBUG_KERNEL && length > CALLS_MAX)
+        panic("the calls in the inbox of core %u go in a circle", arch_cpu());
+}
+
 static struct core_call *reverse(struct core_call *list)
 {
     struct core_call *reversed = NULL;
-    while (list != NULL) {
+    for (unsigned length = 0; list != NULL; length++) {
+        check_length(length);
         struct core_call *next = list->next;
         list->next = reversed;
         reversed = list;
@@ -88,8 +99,9 @@ void call_answer(void)
     /* step A2; acquire: pairs with push(): the calls are complete */
     struct core_call *list =
         reverse(atomic_exchange_explicit(this_cpu_ptr(inbox), NULL, memory_order_acquire));
-    while (list != NULL) {
+    for (unsigned length = 0; list != NULL; length++) {
         struct core_call *call = list;
+        check_length(length);
         delay_at(DELAY_A3);
         list = call->next; /* step A3 */
         void (*fn)(void *) = call->fn;

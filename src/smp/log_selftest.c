@@ -206,8 +206,10 @@ static void test_delayed_log(void)
     static const struct delays of_writers = {.steps = DELAY_RANGE(DELAY_LOG_W1, DELAY_LOG_W4),
                                              .one_in = 4,
                                              .longest_ns = 2000 * NS_PER_US};
-    /* few, but so long that others write the whole ring meanwhile */
-    static const struct delays lapped_writers = {.steps = DELAY_RANGE(DELAY_LOG_W3, DELAY_LOG_W4),
+    /* few, but so long that others write the whole ring meanwhile; the reader falls behind too, so
+     * that what a late writer spoils is still to be read */
+    static const struct delays lapped_writers = {.steps = DELAY_RANGE(DELAY_LOG_W3, DELAY_LOG_W4) |
+                                                          DELAY_RANGE(DELAY_LOG_R1, DELAY_LOG_R1),
                                                  .one_in = LAP_LINES,
                                                  .longest_ns = 400000 * NS_PER_US};
     static const struct delays lapped_reader = {.steps = DELAY_RANGE(DELAY_LOG_R3, DELAY_LOG_R3),

@@ -198,7 +198,8 @@ __attribute__((noreturn)) static void run_init(void *arg)
     (void)arg;
     unpack_initrd(); /* needs: the boot modules */
     report_memory();
-    log_drain(); /* the boot's lines stand before the program's */
+    while (log_pending())
+        log_drain(); /* the boot's lines stand before the program's */
     if (process_run(params.init, params.init_args, params.init_arg_count, &end) != 0)
         panic("no init: %s could not be started", params.init);
     if (!ipi_wait_quiet(RINGS_WAIT_MS * NS_PER_MS))

@@ -159,7 +159,7 @@ bool irq_dispatch(uint32_t vector)
 {
     struct vector_slot *slot = &(*this_cpu_ptr(vector_table))[vector];
     bool worked = false;
-    unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_HARDIRQ) : 0;
+    unsigned entered = DEBUG_KERNEL ? context_enter_interrupt() : 0;
     delay_at(DELAY_H1);
     /* step H1; seq_cst: either the remover sees us inside, or we see that it took the entry away */
     this_cpu_inc(irq_handling);

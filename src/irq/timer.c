@@ -71,19 +71,31 @@ void timer_start(struct timer *timer, uint64_t ns)
     arch_irq_restore(flags);
 }
 
-bool timer_cancel(struct timer *timer)
+/* Take it out of its queue. Returns: was it there? *running: is its function being called? */
+static bool take_back(struct timer *timer, struct timer_queue *queue, bool *running)
 {
-    struct timer_queue *queue = percpu_of(timer->cpu, timer_queue);
     uint64_t flags = spin_lock_irqsave(&queue->lock);
     bool queued = timer->queued;
     if (queued)
         list_remove(&timer->node); /* the hardware may come for nothing, once */
     timer->queued = false;
+    *running = atomic_load_explicit(&queue->running, memory_order_relaxed) == timer;
     spin_unlock_irqrestore(&queue->lock, flags);
-    /* acquire: what the function did is seen */
-    while (atomic_load_explicit(&queue->running, memory_order_acquire) == timer)
-        arch_relax();
     return queued;
+}
+
+bool timer_cancel(struct timer *timer)
+{
+    struct timer_queue *queue = percpu_of(timer->cpu, timer_queue);
+    bool running, kept = take_back(timer, queue, &running);
+    while (running) {
+        ASSERT(queue != this_cpu_ptr(timer_queue)); /* else we are in that function */
+        /* acquire: what the function did is seen */
+        while (atomic_load_explicit(&queue->running, memory_order_acquire) == timer)
+            spin_turn();
+        kept |= take_back(timer, queue, &running); /* it may have started itself anew */
+    }
+    return kept;
 }
 
 /* Take the first timer out if it is due. Locks: caller holds the queue's. */

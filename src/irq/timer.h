@@ -41,6 +41,7 @@ void timer_start(struct timer *timer, uint64_t ns);
  * memory is the owner's.
  * Returns: true if that kept the function from running.
  * Context: hardirq, not in the timer's own function. Sleeps: no (spins while the function runs on
- * another core). Locks: takes timers.
+ * another core, and answers calls meanwhile). Locks: takes timers; the caller holds none that the
+ * function wants.
  */
 bool timer_cancel(struct timer *timer);

@@ -35,10 +35,16 @@ const char *context_name(enum context context)
 unsigned context_enter(enum context context)
 {
     ++*depth_of(context);
-    const struct spinlock *lock = context == CONTEXT_HARDIRQ ? lock_debug_irqs_off() : NULL;
+    return lock_debug_count();
+}
+
+unsigned context_enter_interrupt(void)
+{
+    const struct spinlock *lock = lock_debug_irqs_off();
+    unsigned entered = context_enter(CONTEXT_HARDIRQ);
     if (lock != NULL && !panic_is_here())
         panic("an interrupt came while lock \"%s\" was held, which wants them off", lock->name);
-    return lock_debug_count();
+    return entered;
 }
 
 void context_leave(enum context context, unsigned entered)

@@ -20,11 +20,13 @@ enum { DEBUG_KERNEL = CARILLON_DEBUG };
 enum context { CONTEXT_THREAD, CONTEXT_HARDIRQ, CONTEXT_NMI };
 
 /*
- * A handler of kind `context` (not THREAD) begins. An interrupt that came although a lock is held
- * that wants interrupts off is a panic. Returns: what context_leave() wants back.
+ * A handler of kind `context` (not THREAD) begins. Returns: what context_leave() wants back.
  * Context: any, interrupts off; debug kernel only.
  */
 unsigned context_enter(enum context context);
+
+/* The same for an interrupt: a panic if a lock is held that wants them off. */
+unsigned context_enter_interrupt(void);
 
 /*
  * The handler ends. One that keeps a lock, or turned interrupts on, is a panic.

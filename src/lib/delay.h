@@ -55,6 +55,8 @@ enum delay_step {
     DELAY_P2,
     DELAY_P3,
     DELAY_P4,
+    DELAY_Q1,
+    DELAY_Q2,
     DELAY_STEPS,
 };
 

@@ -618,6 +618,8 @@ void log_drain(void)
         console_unlock();
         if (console_wanted())
             return; /* let it in; it drains when it is through */
+        if (arch_work_due())
+            return; /* this core has more to do than to print; it comes back */
     }
 }
 

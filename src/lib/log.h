@@ -59,9 +59,10 @@ int log_console_level(void);
 /*
  * Write what the ring holds and the consoles have not shown yet, each log line on a line of its
  * own. If another core is at it, returns at once: that core will see the new lines too. Every core
- * that put lines into the ring calls it later on (or finds log_pending() false).
- * Context: thread (interrupts on; it may take milliseconds). Sleeps: no. Locks: console, for a few
- * lines at a time.
+ * that put lines into the ring calls it later on (or finds log_pending() false). Where work is
+ * noted for this core (arch_work_note), it ends after a few lines: who does the work calls it
+ * again. Context: thread (interrupts on; it may take milliseconds). Sleeps: no. Locks: console, for
+ * a few lines at a time.
  */
 void log_drain(void);
 

@@ -14,12 +14,17 @@
 
 void (*spin_wait_hook)(void);
 
-/* One turn of a wait that began at `since_ns`; `reported` keeps the report to one. */
-static void wait_turn(const struct spinlock *lock, uint64_t since_ns, bool *reported)
+void spin_turn(void)
 {
     arch_relax();
     if (spin_wait_hook != NULL && !arch_irqs_enabled())
         spin_wait_hook();
+}
+
+/* One turn of a wait that began at `since_ns`; `reported` keeps the report to one. */
+static void wait_turn(const struct spinlock *lock, uint64_t since_ns, bool *reported)
+{
+    spin_turn();
     if (!*reported && arch_clock_ns() - since_ns > REPORT_NS) {
         *reported = true;
         log_warn("core %u has waited 1 s for the lock \"%s\"", arch_cpu(), lock->name);

@@ -63,6 +63,12 @@ static inline void spin_unlock_irqrestore(struct spinlock *lock, uint64_t flags)
 }
 
 /*
+ * One turn of a wait for another core that lasts a few instructions: pauses and, with interrupts
+ * off, answers what other cores may be waiting for.
+ */
+void spin_turn(void);
+
+/*
  * Called at each turn of a wait with interrupts off; set once by smp, which answers the calls that
  * other cores have put into this core's inbox. NULL until then.
  */

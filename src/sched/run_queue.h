@@ -10,6 +10,9 @@
  * and see to it that it does. Context: hardirq. Locks: takes run queue. */
 void sched_place(struct thread *thread);
 
+/* Does a core of `mask` run threads? Context: any. */
+bool sched_reaches(const struct cpumask *mask);
+
 /* Leave the core for good; the thread is marked dead. Context: thread. Never returns. */
 __attribute__((noreturn)) void sched_leave(void);
 

@@ -21,7 +21,8 @@
  *     I1  forget that work was noted          P1  claim an idle core: clear its bit
  *     I2  set the bit                         P2  put the thread into a queue
  *     I3  look at all queues                  P3  tell that queue's core
- *     I4  halt until work is noted            P4  if that core is busy: tell one that is idle
+ *     I4  halt until work is noted            P4  if it is not alone there: tell an idle core
+ *     I5  got work: if more waits elsewhere, tell another idle core
  */
 #include "irq/timer.h"
 #include "lib/debug.h"
@@ -36,6 +37,7 @@
 #include "smp/wait.h"
 
 #define SLICE_NS INT64_C(10000000)
+#define TELL_AGAIN_NS UINT64_C(100000000)
 
 struct run_queue {
     struct spinlock lock;
@@ -54,6 +56,8 @@ static DEFINE_PERCPU(struct thread, idle_thread); /* what the core began with */
 static DEFINE_PERCPU(bool, due);                  /* P: the core is to look at its queue */
 static struct cpumask sched_cores;                /* those that run threads */
 static struct cpumask idle_cores;                 /* of these, those that have nothing to do */
+static struct cpumask untold; /* cores to which a reschedule interrupt could not be sent */
+static DEFINE_PERCPU(struct timer, tell_again); /* P: this core tries again */
 
 static struct thread *thread_at(struct list_node *node)
 {
@@ -87,7 +91,7 @@ static struct run_queue *lock_settled_queue_of(struct thread *thread)
         if (thread->state != THREAD_READY || thread->queued || queue->current == thread)
             return queue;
         spin_unlock(&queue->lock);
-        arch_relax();
+        spin_turn();
     }
 }
 
@@ -177,8 +181,6 @@ static void finish_switch(void)
     bool dead = left->state == THREAD_DEAD;
     bool moves = left->state == THREAD_READY && left != queue->idle &&
                  !cpumask_test(&left->affinity, arch_cpu());
-    if (left->state == THREAD_READY && left != queue->idle && !moves)
-        add(queue, left);
     watch_slice(queue);
     spin_unlock(&queue->lock);
     if (moves)
@@ -188,7 +190,8 @@ static void finish_switch(void)
 }
 
 /* Give the core to the next thread, perhaps the same one. Interrupts are off; the caller holds this
- * core's queue, which is given back, and has charged the running thread. */
+ * core's queue, which is given back, and has charged the running thread. A thread that stays is in
+ * the queue while its registers are still here: it can be taken out only under the lock. */
 static void switch_to_next(struct run_queue *queue)
 {
     struct thread *from = queue->current;
@@ -200,9 +203,16 @@ static void switch_to_next(struct run_queue *queue)
         spin_unlock(&queue->lock);
         return;
     }
-    struct thread *to = pick(queue);
+    /* first in, then out: else an idle core could take the queue for empty in between (I3), and
+     * nobody would tell it of the thread that goes back in */
+    delay_at(DELAY_Q1);
+    if (stays && from != queue->idle)
+        add(queue, from); /* step Q1 */
+    delay_at(DELAY_Q2);
+    struct thread *to = pick(queue); /* step Q2 */
     queue->left = from;
-    if (to == from) { /* the idle thread, for want of others */
+    if (to == from) { /* for want of others that go first */
+        watch_slice(queue);
         spin_unlock(&queue->lock);
         return;
     }
@@ -329,41 +339,31 @@ __attribute__((noreturn)) void sched_leave(void)
 
 /* ---- which core ------------------------------------------------------------------------------ */
 
-static bool may_run_on(const struct thread *thread, cpu_t cpu)
+static bool may_run_on(const struct cpumask *affinity, cpu_t cpu)
 {
-    return cpumask_test(&thread->affinity, cpu) && cpumask_test(&sched_cores, cpu);
+    return cpumask_test(affinity, cpu) && cpumask_test(&sched_cores, cpu);
 }
 
-/* An idle core for the thread, or CPU_NONE. */
-static cpu_t find_idle(const struct thread *thread)
+/* An idle core for a thread, for the caller alone: nobody else finds that core idle until it looks
+ * for work again. Returns: it, or CPU_NONE. */
+static cpu_t claim_idle(const struct cpumask *affinity)
 {
     cpumask_for_each (cpu, &idle_cores) {
-        if (may_run_on(thread, cpu))
+        delay_at(DELAY_P1);
+        if (may_run_on(affinity, cpu) && cpumask_test_and_clear(&idle_cores, cpu)) /* step P1 */
             return cpu;
     }
     return CPU_NONE;
 }
 
-/* The same, for the caller alone: nobody else finds that core idle until it looks for work again.
- */
-static cpu_t claim_idle(const struct thread *thread)
-{
-    cpu_t cpu;
-    do {
-        cpu = find_idle(thread);
-        delay_at(DELAY_P1);
-    } while (cpu != CPU_NONE && !cpumask_test_and_clear(&idle_cores, cpu)); /* step P1 */
-    return cpu;
-}
-
 /* The core whose queue is shortest. */
-static cpu_t find_shortest(const struct thread *thread)
+static cpu_t find_shortest(const struct cpumask *affinity)
 {
     cpu_t best = CPU_NONE;
     uint32_t length = 0;
     cpumask_for_each (cpu, &sched_cores) {
         const struct run_queue *queue = percpu_of(cpu, run_queue);
-        if (may_run_on(thread, cpu) && (best == CPU_NONE || waiting_in(queue) < length)) {
+        if (may_run_on(affinity, cpu) && (best == CPU_NONE || waiting_in(queue) < length)) {
             best = cpu;
             length = waiting_in(queue);
         }
@@ -373,47 +373,74 @@ static cpu_t find_shortest(const struct thread *thread)
 }
 
 /* Where it was, if that is idle: its data may still be there. Else anywhere idle, else where the
- * fewest wait. */
-static cpu_t choose_core(const struct thread *thread)
+ * fewest wait. *claimed: it is an idle core's, and the caller's to wake. */
+static cpu_t choose_core(const struct thread *thread, bool *claimed)
 {
     cpu_t last = atomic_load_explicit(&thread->cpu, memory_order_relaxed);
-    if (may_run_on(thread, last) && cpumask_test_and_clear(&idle_cores, last))
+    *claimed = true;
+    if (may_run_on(&thread->affinity, last) && cpumask_test_and_clear(&idle_cores, last))
         return last;
-    cpu_t idle = claim_idle(thread);
-    return idle != CPU_NONE ? idle : find_shortest(thread);
+    cpu_t idle = claim_idle(&thread->affinity);
+    *claimed = idle != CPU_NONE;
+    return *claimed ? idle : find_shortest(&thread->affinity);
 }
 
 /* Have core `cpu` look at its queue. */
 static void notify(cpu_t cpu)
 {
-    if (cpu == arch_cpu())
+    if (cpu == arch_cpu()) {
         reschedule_interrupt();
-    else if (arch_ipi_send(cpu, ARCH_VECTOR_RESCHEDULE) != 0)
-        log_err("sched: core %u cannot be told of a thread: the ICR stays busy", cpu);
+    } else if (arch_ipi_send(cpu, ARCH_VECTOR_RESCHEDULE) != 0) {
+        cpumask_set(&untold, cpu);
+        if (!this_cpu_ptr(tell_again)->queued)
+            timer_start(this_cpu_ptr(tell_again), TELL_AGAIN_NS);
+    }
 }
 
-void sched_place(struct thread *thread)
+/* The ICR was busy: try again, as long as it takes. */
+static void tell_untold(struct timer *timer)
 {
-    uint64_t flags = arch_irq_save();
-    cpu_t cpu = choose_core(thread);
+    (void)timer;
+    cpumask_for_each (cpu, &untold) {
+        cpumask_clear(&untold, cpu);
+        notify(cpu);
+    }
+}
+
+/*
+ * Put a thread that only the caller has into the queue of core `cpu`, and see to it that it does
+ * not wait there while a core halts. `claimed`: that core is idle and the caller's to wake.
+ */
+static void put_on(struct thread *thread, cpu_t cpu, bool claimed)
+{
     struct run_queue *queue = percpu_of(cpu, run_queue);
+    struct cpumask affinity;
     delay_at(DELAY_P2);
     spin_lock(&queue->lock);
     atomic_store_explicit(&thread->cpu, cpu, memory_order_relaxed);
+    cpumask_copy(&affinity, &thread->affinity);
     bool rested = thread->slice_left_ns > 0;
-    add(queue, thread); /* step P2 */
+    add(queue, thread); /* step P2; from the unlock on the thread may run, and end */
     bool first_to_wait = waiting_in(queue) == 1;
-    bool idle = queue->current == queue->idle;
+    bool alone = claimed && first_to_wait && queue->current == queue->idle;
     spin_unlock(&queue->lock);
     /* seq_cst: see the head of this file */
     atomic_thread_fence(memory_order_seq_cst);
     delay_at(DELAY_P3);
-    if (idle || rested || first_to_wait) /* to run it, or to watch its own slice from now on */
-        notify(cpu);                     /* step P3 */
+    if (claimed || rested || first_to_wait) /* to run it, or to watch its own slice from now on */
+        notify(cpu);                        /* step P3 */
     delay_at(DELAY_P4);
-    cpu_t helper = idle ? CPU_NONE : find_idle(thread);
+    cpu_t helper = alone ? CPU_NONE : claim_idle(&affinity);
     if (helper != CPU_NONE)
         notify(helper); /* step P4 */
+}
+
+void sched_place(struct thread *thread)
+{
+    bool claimed;
+    uint64_t flags = arch_irq_save();
+    cpu_t cpu = choose_core(thread, &claimed);
+    put_on(thread, cpu, claimed);
     arch_irq_restore(flags);
 }
 
@@ -430,7 +457,7 @@ void reschedule_interrupt(void)
 
 /* ---- affinity -------------------------------------------------------------------------------- */
 
-static bool has_a_core(const struct cpumask *mask)
+bool sched_reaches(const struct cpumask *mask)
 {
     cpumask_for_each (cpu, mask) {
         if (cpumask_test(&sched_cores, cpu))
@@ -441,21 +468,20 @@ static bool has_a_core(const struct cpumask *mask)
 
 int thread_set_affinity(struct thread *thread, const struct cpumask *mask)
 {
-    if (!has_a_core(mask))
+    if (!sched_reaches(mask))
         return -EINVAL;
     uint64_t flags = arch_irq_save();
     struct run_queue *queue = lock_settled_queue_of(thread);
     cpu_t cpu = atomic_load_explicit(&thread->cpu, memory_order_relaxed);
     cpumask_copy(&thread->affinity, mask);
-    bool wrong = !cpumask_test(mask, cpu);
-    bool runs = queue->current == thread;
-    bool waits = wrong && !runs && thread->state == THREAD_READY;
+    bool has_to_leave = queue->current == thread && !cpumask_test(mask, cpu);
+    bool waits = thread->queued; /* here or elsewhere: an idle core may have come within reach */
     if (waits)
         take_out(queue, thread);
     spin_unlock(&queue->lock);
     if (waits)
         sched_place(thread);
-    else if (wrong && runs)
+    else if (has_to_leave)
         notify(cpu);
     arch_irq_restore(flags);
     if (thread == thread_current())
@@ -493,6 +519,7 @@ void sched_core_init(void)
     list_init(&queue->rested);
     list_init(&queue->spent);
     queue->slice_timer = (struct timer){.fn = slice_over, .cpu = arch_cpu()};
+    *this_cpu_ptr(tell_again) = (struct timer){.fn = tell_untold, .cpu = arch_cpu()};
     queue->current = idle;
     this_cpu(current_thread) = idle;
     idle->since_ns = arch_clock_ns();
@@ -541,11 +568,41 @@ static bool steal(void)
         if (thread == NULL)
             continue;
         this_cpu_ptr(run_queue)->stats.steals++;
-        atomic_store_explicit(&thread->cpu, arch_cpu(), memory_order_relaxed);
-        sched_place(thread); /* here, since this core is idle; unless its affinity has changed */
+        put_on(thread, arch_cpu(), cpumask_test_and_clear(&idle_cores, arch_cpu()));
         return true;
     }
     return false;
+}
+
+/* An idle core that may run one of the threads that wait in this queue, claimed; or CPU_NONE. */
+static cpu_t claim_for(struct run_queue *queue)
+{
+    cpu_t cpu = CPU_NONE;
+    spin_lock(&queue->lock);
+    struct list_node *const lists[] = {&queue->spent, &queue->rested};
+    for (size_t i = 0; i < 2; i++) {
+        for (struct list_node *node = lists[i]->next; node != lists[i] && cpu == CPU_NONE;
+             node = node->next)
+            cpu = claim_idle(&thread_at(node)->affinity);
+    }
+    spin_unlock(&queue->lock);
+    return cpu;
+}
+
+/* This core was perhaps called to help another one, and has got work of its own before it looked:
+ * then one more is to be called. Interrupts are off. */
+static void pass_call_on(void)
+{
+    /* seq_cst: as in put_on(), between the bit that was cleared and the look */
+    atomic_thread_fence(memory_order_seq_cst);
+    cpumask_for_each (cpu, &sched_cores) {
+        struct run_queue *queue = percpu_of(cpu, run_queue);
+        cpu_t helper = cpu != arch_cpu() && waiting_in(queue) != 0 ? claim_for(queue) : CPU_NONE;
+        if (helper != CPU_NONE) {
+            notify(helper);
+            return; /* it will do the same */
+        }
+    }
 }
 
 /* Halt until this core has something to do. */
@@ -565,6 +622,8 @@ static void wait_for_work(void)
         }
     }
     cpumask_clear(&idle_cores, arch_cpu());
+    if (waiting_in(this_cpu_ptr(run_queue)) != 0)
+        pass_call_on(); /* step I5 */
     arch_irq_enable();
 }
 

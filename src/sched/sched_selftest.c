@@ -377,7 +377,7 @@ static bool all_taken(uint64_t expected)
 
 static void test_delayed_idle(void)
 {
-    static const struct delays delays = {.steps = DELAY_RANGE(DELAY_I1, DELAY_P4),
+    static const struct delays delays = {.steps = DELAY_RANGE(DELAY_I1, DELAY_Q2),
                                          .one_in = 3,
                                          .longest_ns = 200 * NS_PER_MS / 1000};
     struct thread *threads[DELAYED_THREADS];

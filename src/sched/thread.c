@@ -14,7 +14,6 @@
 #include "lib/text.h"
 #include "mm/heap.h"
 #include "sched/run_queue.h"
-#include "smp/cores.h"
 
 enum { THREAD_STACK_BYTES = 16 << 10 };
 
@@ -84,22 +83,13 @@ static const struct cpumask *any_core(void)
     return &all;
 }
 
-static bool is_reachable(const struct cpumask *mask)
-{
-    cpumask_for_each (cpu, &smp_online) {
-        if (cpumask_test(mask, cpu))
-            return true;
-    }
-    return false;
-}
-
 struct thread *thread_create(const char *name, void (*fn)(void *arg), void *arg,
                              const struct cpumask *affinity)
 {
     ASSERT_THREAD();
     if (affinity == NULL)
         affinity = any_core();
-    struct thread *thread = is_reachable(affinity) ? thread_alloc(name, affinity) : NULL;
+    struct thread *thread = sched_reaches(affinity) ? thread_alloc(name, affinity) : NULL;
     if (thread == NULL)
         return NULL;
     thread->fn = fn;

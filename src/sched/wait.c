@@ -5,8 +5,9 @@
  * "ready" does so before it takes that lock to wake: so either the waiter sees the answer, or the
  * waker sees the waiter.
  *
- * A waker takes the waiter out of the queue. A waiter that wakes for another reason (its time is
- * over) takes itself out.
+ * A waker takes the waiter out of the queue. A waiter that leaves for another reason (its time is
+ * over, or it found the answer before it was woken) takes itself out, and if a waker was faster it
+ * passes the wake-up on, since wake_one() meant somebody who stays.
  */
 #include "sched/wait.h"
 
@@ -87,14 +88,18 @@ static void join_queue(struct wait_queue *queue, struct waiter *waiter)
     spin_unlock_irqrestore(&queue->lock, flags);
 }
 
+/* A wake-up that came meanwhile is not for a waiter that leaves: it goes on to the next one. */
 static void leave_queue(struct wait_queue *queue, struct waiter *waiter)
 {
     uint64_t flags = spin_lock_irqsave(&queue->lock);
+    bool woken = !waiter->queued;
     if (waiter->queued)
         list_remove(&waiter->node);
     waiter->queued = false;
     thread_cancel_block();
     spin_unlock_irqrestore(&queue->lock, flags);
+    if (woken)
+        wake_one(queue);
 }
 
 static bool sleep_until(struct wait_queue *queue, bool (*ready)(void *), void *arg,

@@ -95,6 +95,7 @@ static struct core_call *reverse(struct core_call *list)
 void call_answer(void)
 {
     ASSERT_IRQS_OFF();
+    unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_HARDIRQ) : 0;
     delay_at(DELAY_A2);
     /* step A2; acquire: pairs with push(): the calls are complete */
     struct core_call *list =
@@ -112,6 +113,8 @@ void call_answer(void)
         delay_at(DELAY_A5);
         fn(arg); /* step A5 */
     }
+    if (DEBUG_KERNEL)
+        context_leave(CONTEXT_HARDIRQ, entered);
 }
 
 void smp_call_interrupt(void)
@@ -134,14 +137,14 @@ bool call_any_waiting(void)
     return false;
 }
 
-static void spin_turn(void)
+static void answer_while_spinning(void)
 {
     call_answer();
 }
 
 void call_init(void)
 {
-    spin_wait_hook = spin_turn;
+    spin_wait_hook = answer_while_spinning;
 }
 
 int call_on_async(struct core_call *call, cpu_t cpu)
@@ -187,7 +190,10 @@ static void finish(struct waited_call *call, cpu_t cpu)
 static void run_here(void (*fn)(void *), void *arg)
 {
     uint64_t flags = arch_irq_save();
+    unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_HARDIRQ) : 0;
     fn(arg);
+    if (DEBUG_KERNEL)
+        context_leave(CONTEXT_HARDIRQ, entered);
     arch_irq_restore(flags);
 }
 

@@ -8,8 +8,9 @@
  * Each core advances through enum cpu_step by itself; when it is ready it is idle, and halts. The
  * boot core puts it online once it has seen that. Until then nobody sends it anything.
  *
- * An online core is idle: it halts until an interrupt comes. Its one job slot is how it gets work:
- * who fills it (one compare-and-exchange) rings the core's reschedule vector, which ends the halt.
+ * What an online core does is the business of who started it (sched_idle). Its one job slot is work
+ * for its idle thread, which self-tests use: who fills it (one compare-and-exchange) rings the
+ * core's reschedule vector, which ends the halt.
  */
 #include "smp/cores.h"
 

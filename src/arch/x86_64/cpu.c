@@ -156,7 +156,8 @@ bool cpu_control_init(void)
     write_cr0((read_cr0() & ~(CR0_EM | CR0_TS | CR0_CD | CR0_NW)) | CR0_WP | CR0_AM | CR0_MP |
               CR0_NE);
     write_cr4(cr4_of(f));
-    fpu_init_cpu();
+    if (!fpu_init_cpu())
+        return false;
     fpu_reset();
     return true;
 }

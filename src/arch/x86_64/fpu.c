@@ -56,13 +56,16 @@ static uint32_t choose_components(void)
     return chosen;
 }
 
-void fpu_init_cpu(void)
+bool fpu_init_cpu(void)
 {
-    if (!cpu_features.xsave)
-        return;
+    if (!cpu_features.xsave || cpuid_max(0) < CPUID_LEAF_XSAVE)
+        return xcr0 == 0;
     if (xcr0 == 0)
         xcr0 = choose_components();
+    if ((cpuid(CPUID_LEAF_XSAVE, 0).eax & xcr0) != xcr0)
+        return false;
     __asm__ volatile("xsetbv" : : "c"(0), "a"(xcr0), "d"(0));
+    return true;
 }
 
 void fpu_reset(void)

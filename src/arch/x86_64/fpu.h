@@ -5,13 +5,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
  * Turn on, on this core, what of it the boot core has: XCR0 where the CPU has XSAVE.
+ * Returns: false if this core cannot; it must not go on.
  * Context: boot cpu only, cpu being started; CR4 is set.
  */
-void fpu_init_cpu(void);
+bool fpu_init_cpu(void);
 
 /* Put all of it on this core into the state in which a program starts. Context: thread. */
 void fpu_reset(void);

@@ -127,6 +127,7 @@ exception_common:
     jz .in_kernel
     swapgs
 .in_kernel:
+    lfence                              ; nobody guesses past this with the other GS base
     PUSH_REGISTERS
     cld
     CLAC_IF_SMAP
@@ -147,6 +148,7 @@ exception_common:
     swapgs
     cld                                 ; the kernel never sets DF
 %%in_kernel:
+    lfence                              ; nobody guesses past this with the other GS base
     PUSH_REGISTERS
     CLAC_IF_SMAP
     mov edi, [rsp + FRAME_VECTOR]

@@ -24,7 +24,6 @@ struct first_frame {
     uint64_t r15, r14, r13, r12, rbp, rbx; /* rbp 0: a backtrace ends here */
     uint64_t rip;
     uint64_t return_address; /* of a function that never returns */
-    uint64_t alignment;
 };
 
 void arch_thread_init(struct arch_thread *thread, void *stack_top, void (*entry)(void))
@@ -32,7 +31,7 @@ void arch_thread_init(struct arch_thread *thread, void *stack_top, void (*entry)
     struct first_frame *frame = (struct first_frame *)stack_top - 1;
     *frame = (struct first_frame){.rip = (uint64_t)entry};
     /* System V ABI, AMD64, "The Stack Frame": rsp + 8 is a multiple of 16 at a function's entry */
-    _Static_assert(offsetof(struct first_frame, return_address) % 16 == 8, "entry's stack");
+    _Static_assert(sizeof(*frame) % 16 == 0, "rip is popped from a stack that is aligned then");
     *thread = (struct arch_thread){.rsp = (uint64_t)frame};
 }
 

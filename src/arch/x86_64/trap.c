@@ -283,7 +283,7 @@ static void handle_kernel_interrupt(uint32_t vector)
 
 void kernel_interrupt(uint32_t vector)
 {
-    unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_HARDIRQ) : 0;
+    unsigned entered = DEBUG_KERNEL ? context_enter_interrupt() : 0;
     handle_kernel_interrupt(vector);
     if (DEBUG_KERNEL)
         context_leave(CONTEXT_HARDIRQ, entered);
@@ -293,6 +293,7 @@ void gate_check(void)
 {
     ASSERT_IRQS_ON();
     ASSERT_THREAD();
+    ASSERT((uintptr_t)__builtin_frame_address(0) % 16 == 0); /* C may rely on it */
     lock_debug_none("goes to ring 3");
 }
 

@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "mm/heap.h"
 #include "proc/process.h"
+#include "sched/thread.h"
 #include "smp/cores.h"
 #include "smp/ipi.h"
 #include "syscall_proto.h"
@@ -66,7 +67,8 @@ long sys_getpid(void)
 
 long sys_sched_yield(void)
 {
-    return 0; /* one program a core: there is nobody to yield to */
+    thread_yield();
+    return 0;
 }
 
 long sys_klog(uintptr_t text, int len)

@@ -89,6 +89,16 @@ static inline void arch_work_note(void)
     fake_work_due = true;
 }
 
+static inline bool arch_work_due(void)
+{
+    return fake_work_due;
+}
+
+static inline void arch_work_begin(void)
+{
+    fake_work_due = false;
+}
+
 static inline void arch_relax(void)
 {
     __builtin_ia32_pause();

@@ -59,11 +59,12 @@ def test_directory_with_blank(tmp_path):
         copy(qemu.ROOT / name, tree / name)
     environment = {**os.environ, "CMDLINE": "", "SMP": "2"}
     environment.pop("MAKEFLAGS", None)
-    result = subprocess.run(["make", f"-j{os.cpu_count()}", "run"], cwd=tree, env=environment,
+    debug = ["DEBUG=1"] if qemu.KERNEL == qemu.DEBUG_KERNEL else []
+    result = subprocess.run(["make", f"-j{os.cpu_count()}", *debug, "run"], cwd=tree, env=environment,
                             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "init: exited with status 0" in result.stdout
-    assert code_of(tree / "build/carillon.elf") == code_of(qemu.KERNEL)
+    assert code_of(tree / qemu.KERNEL.relative_to(qemu.ROOT)) == code_of(qemu.KERNEL)
 
 
 def code_of(kernel):

@@ -23,7 +23,7 @@ def tool(name, *arguments, **variables):
 
 
 def run(**variables):
-    return tool("run", "--iso", "build/carillon.iso", **variables)
+    return tool("run", "--iso", qemu.BUILD / "carillon.iso", **variables)
 
 
 def make(*words):

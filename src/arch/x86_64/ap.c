@@ -34,13 +34,17 @@ static void fill_trampoline(void)
 {
     char *code = arch_direct(trampoline);
     memcpy(code, ap_trampoline_start, (size_t)(ap_trampoline_end - ap_trampoline_start));
-    struct ap_trampoline_args args = {
-        .cr3 = (uint32_t)paging_trampoline_root(trampoline + (1 + SLOT_PAGES) * PAGE_SIZE,
-                                                trampoline, 1 + SLOT_PAGES),
-        .efer = cpu_features.nx ? (uint32_t)EFER_NXE : 0,
-        .slot_count = arch_cpu_count(),
-    };
-    memcpy(code + (ap_trampoline_args - ap_trampoline_start), &args, sizeof(args));
+    struct ap_trampoline_args args;
+    char *place = code + (ap_trampoline_args - ap_trampoline_start);
+    memcpy(&args, place, sizeof(args));
+    args.cr3 = (uint32_t)paging_trampoline_root(trampoline + (1 + SLOT_PAGES) * PAGE_SIZE,
+                                                trampoline, 1 + SLOT_PAGES);
+    args.efer = cpu_features.nx ? (uint32_t)EFER_NXE : 0;
+    args.slot_count = arch_cpu_count();
+    args.gdt_base += (uint32_t)trampoline;
+    args.protected_mode += (uint32_t)trampoline;
+    args.long_mode += (uint32_t)trampoline;
+    memcpy(place, &args, sizeof(args));
 }
 
 int arch_cpu_start_init(void)

@@ -10,8 +10,9 @@
 ;
 ; on the slot's stack. Each step is noted in the slot by compare-and-exchange; a core that finds
 ; something else there than the step before was given up, and halts for good. Interrupts are off
-; all the way. The code is position-independent within its page; the three words at the end are
-; filled in by ap.c.
+; all the way. The code is position-independent within its page; what depends on where that lies is
+; in the words at the end, which ap.c fills in. No core writes to the page: they may all run it at
+; once, and an emulator that has translated it would look for changed code at each write.
 
 %include "asm_offsets.inc"
 
@@ -47,19 +48,14 @@ ap_trampoline_start:
     xor ebx, ebx
     mov bx, ax
     shl ebx, 4                          ; ebx = where this page lies
-    lea eax, [ebx + OFFSET(gdt)]
-    mov [OFFSET(gdt_pointer) + 2], eax
-    lea eax, [ebx + OFFSET(protected)]
-    mov [OFFSET(far_pointer)], eax
-    o32 lgdt [OFFSET(gdt_pointer)]
+    o32 lgdt [OFFSET(ap_trampoline_args.gdt_limit)]
     mov eax, cr0
     or eax, CR0_PE
     mov cr0, eax
-    jmp dword far [OFFSET(far_pointer)]
+    jmp dword far [OFFSET(ap_trampoline_args.protected_mode)]
 
 bits 32
-; Every core writes the same bytes to gdt_pointer and far_pointer, so that they may start at once.
-protected:
+protected_mode:
     mov ax, DATA
     mov ds, ax
     mov es, ax
@@ -106,8 +102,6 @@ protected:
     lock cmpxchg [edi + AP_SLOT_STEP], ecx
     jne .halt
 
-    lea eax, [ebx + OFFSET(long_mode)]  ; now: with paging on this page is read-only
-    mov [ebx + OFFSET(far_pointer64)], eax
     mov eax, cr4
     or eax, CR4_PAE
     mov cr4, eax
@@ -122,7 +116,7 @@ protected:
     and eax, ~(CR0_CD | CR0_NW)         ; INIT leaves the caches as they were, off after a reset
     or eax, CR0_PG | CR0_WP
     mov cr0, eax
-    jmp far [ebx + OFFSET(far_pointer64)]
+    jmp far [ebx + OFFSET(ap_trampoline_args.long_mode)]
 
 bits 64
 long_mode:
@@ -148,20 +142,17 @@ gdt:
     dq 0x00af9b000000ffff               ; 64-bit code
     dq 0x00cf93000000ffff               ; data
 gdt_end:
-gdt_pointer:
-    dw gdt_end - gdt - 1
-    dd 0
 align 4
-far_pointer:
-    dd 0
-    dw CODE32
-align 4
-far_pointer64:
-    dd 0
-    dw CODE64
-align 4
+; struct ap_trampoline_args (ap_boot.h)
 ap_trampoline_args:
-.cr3:        dd 0
-.efer:       dd 0
-.slot_count: dd 0
+.cr3:               dd 0
+.efer:              dd 0
+.slot_count:        dd 0
+                    dw 0
+.gdt_limit:         dw gdt_end - gdt - 1
+.gdt_base:          dd OFFSET(gdt)
+.protected_mode:    dd OFFSET(protected_mode)
+                    dd CODE32
+.long_mode:         dd OFFSET(long_mode)
+                    dd CODE64
 ap_trampoline_end:

@@ -118,17 +118,26 @@ static void set_lint_pins(void)
     }
 }
 
+/* How many interrupts are in service. */
+static unsigned count_in_service(void)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < VECTOR_COUNT / LAPIC_ISR_VECTORS; i++) {
+        for (uint32_t bits = lapic->read(LAPIC_ISR + i * 0x10); bits != 0; bits &= bits - 1)
+            count++;
+    }
+    return count;
+}
+
 int lapic_init_cpu(void)
 {
     if (enter_mode() != 0)
         return -EIO;
     lapic->write(LAPIC_SVR, LAPIC_SVR_ENABLE | VECTOR_SPURIOUS);
     /* what the firmware left in service would hold back all of lower priority; an EOI ends the
-     * highest, so one for each suffices */
-    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
-        if (lapic_in_service((uint8_t)vector))
-            lapic_eoi();
-    }
+     * highest, so they are counted before the first */
+    for (unsigned left = count_in_service(); left > 0; left--)
+        lapic->eoi();
     lapic->write(LAPIC_TPR, 0);
     uint32_t max_lvt = lapic->read(LAPIC_VERSION) >> LAPIC_VERSION_MAX_LVT_SHIFT & 0xff;
     if (max_lvt >= LVT_INDEX_PERFORMANCE)
@@ -165,8 +174,8 @@ void lapic_eoi(void)
 
 bool lapic_in_service(uint8_t vector)
 {
-    uint32_t word = lapic->read(LAPIC_ISR + vector / 32 * 0x10);
-    return (word >> vector % 32 & 1) != 0;
+    uint32_t word = lapic->read(LAPIC_ISR + vector / LAPIC_ISR_VECTORS * 0x10);
+    return (word >> vector % LAPIC_ISR_VECTORS & 1) != 0;
 }
 
 void lapic_error_interrupt(void)

@@ -20,7 +20,8 @@ enum lapic_register {
     LAPIC_EOI = 0xb0,
     LAPIC_SVR = 0xf0,
     LAPIC_SVR_ENABLE = 1 << 8,
-    LAPIC_ISR = 0x100, /* 8 registers of 32 vectors, 0x10 apart */
+    LAPIC_ISR = 0x100, /* 8 registers, 0x10 apart, with so many vectors each: */
+    LAPIC_ISR_VECTORS = 32,
     LAPIC_ESR = 0x280,
     LAPIC_ICR_LOW = 0x300,
     LAPIC_ICR_HIGH = 0x310,

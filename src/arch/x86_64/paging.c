@@ -320,7 +320,7 @@ static void *map_stack(uint64_t pages)
         return NULL;
     for (uint64_t i = 1; i <= pages; i++) { /* page 0 is the guard */
         uint64_t *entry = entry_for(kernel_root, va + i * PAGE_SIZE, LEVEL_PAGE, true);
-        uint64_t *page = entry == NULL ? NULL : page_alloc_one(ALLOC_KERNEL | ALLOC_ZERO);
+        uint64_t *page = entry == NULL ? NULL : page_alloc_one(ALLOC_KERNEL);
         if (page == NULL) {
             for (uint64_t j = 1; j < i; j++) {
                 entry = entry_for(kernel_root, va + j * PAGE_SIZE, LEVEL_PAGE, false);

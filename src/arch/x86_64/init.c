@@ -51,8 +51,9 @@ void arch_init_platform(const struct params *params)
 
 void arch_init_clock(const struct params *params)
 {
+    struct lapic_timer_reading begin = lapic_timer_begin();
     clock_init(params->clock);
-    lapic_timer_calibrate();
+    lapic_timer_calibrate(begin); /* needs: the TSC's rate */
 }
 
 bool arch_boot_cmdline_cut(void)

@@ -33,7 +33,8 @@ enum {
     MPS_POLARITY = 3,
     MPS_ACTIVE_LOW = 3,
     ERRORS_LOGGED_MAX = 10, /* a core; a line that errs does so often */
-    CALIBRATE_NS = 10000000,
+    CALIBRATE_MIN_NS = 10000000,
+    CALIBRATE_MAX_NS = 1000000000, /* after that a fast timer may have run down */
 };
 #define APIC_BASE_ADDRESS UINT64_C(0x000ffffffffff000)
 #define NS_PER_SECOND UINT64_C(1000000000)
@@ -241,25 +242,45 @@ int lapic_send_startup(uint32_t apic_id, uint8_t page)
 
 /* ---- timer ----------------------------------------------------------------------------------- */
 
-void lapic_timer_calibrate(void)
+static struct lapic_timer_reading timer_read(void)
+{
+    return (struct lapic_timer_reading){arch_ticks(), lapic->read(LAPIC_TIMER_CURRENT)};
+}
+
+static uint64_t ns_since(struct lapic_timer_reading reading)
+{
+    return arch_ticks_to_ns(arch_ticks() - reading.ticks);
+}
+
+static struct lapic_timer_reading count_down(void)
+{
+    lapic->write(LAPIC_LVT_TIMER, LAPIC_LVT_MASKED | VECTOR_TIMER);
+    lapic->write(LAPIC_TIMER_INITIAL, UINT32_MAX);
+    return timer_read();
+}
+
+struct lapic_timer_reading lapic_timer_begin(void)
+{
+    if (cpu_features.tsc_deadline)
+        return (struct lapic_timer_reading){0};
+    return count_down();
+}
+
+void lapic_timer_calibrate(struct lapic_timer_reading begin)
 {
     if (cpu_features.tsc_deadline) {
         log_info("clock: Local APIC timer by TSC deadline");
         return;
     }
-    lapic->write(LAPIC_LVT_TIMER, LAPIC_LVT_MASKED | VECTOR_TIMER);
-    uint64_t flags = arch_irq_save();
-    lapic->write(LAPIC_TIMER_INITIAL, UINT32_MAX);
-    uint64_t start = arch_clock_ns();
-    uint32_t first = lapic->read(LAPIC_TIMER_CURRENT);
-    while (arch_clock_ns() - start < CALIBRATE_NS)
+    if (ns_since(begin) > CALIBRATE_MAX_NS)
+        begin = count_down();
+    while (ns_since(begin) < CALIBRATE_MIN_NS)
         arch_relax();
-    uint32_t last = lapic->read(LAPIC_TIMER_CURRENT);
-    uint64_t span = arch_clock_ns() - start;
+    struct lapic_timer_reading end = timer_read();
+    uint64_t span = arch_ticks_to_ns(end.ticks - begin.ticks);
     lapic->write(LAPIC_TIMER_INITIAL, 0);
-    arch_irq_restore(flags);
-    timer_hz = (uint64_t)(first - last) * NS_PER_SECOND / span;
     lapic->write(LAPIC_LVT_TIMER, timer_entry());
+    timer_hz = (uint64_t)(begin.count - end.count) * NS_PER_SECOND / span;
     if (timer_hz == 0)
         log_err("clock: the Local APIC's timer does not count: lost rings are not found again");
     else

@@ -45,5 +45,17 @@ void lapic_error_interrupt(void);
 int lapic_send_init(uint32_t apic_id);
 int lapic_send_startup(uint32_t apic_id, uint8_t page);
 
-/* Measure the timer's rate against arch_clock_ns(). Context: boot cpu only. */
-void lapic_timer_calibrate(void);
+/* The TSC and the timer's count, read at (nearly) the same moment. */
+struct lapic_timer_reading {
+    uint64_t ticks;
+    uint32_t count;
+};
+
+/*
+ * Learn the timer's rate, in two halves, with the TSC's rate learnt in between: both are measured
+ * over the same time. The first has the timer count, the second reads it again, and waits only if
+ * less than 10 ms have passed. A CPU whose timer works by TSC deadline has no rate to learn.
+ * Context: boot cpu only, interrupts off.
+ */
+struct lapic_timer_reading lapic_timer_begin(void);
+void lapic_timer_calibrate(struct lapic_timer_reading begin);

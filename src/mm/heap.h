@@ -8,7 +8,7 @@
 
 #include "mm/page.h"
 
-enum { HEAP_MAX = (PAGE_SIZE << PAGE_MAX_ORDER) - PAGE_SIZE }; /* the largest object */
+enum { HEAP_MAX = (4 << 20) - PAGE_SIZE }; /* the largest object */
 
 /*
  * `size` bytes (1..HEAP_MAX), aligned to 16 (to 64 from 64 bytes on).

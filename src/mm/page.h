@@ -23,7 +23,9 @@ enum page_alloc {
     ALLOC_ZERO = 1 << 8, /* or'ed in: the frames come cleared */
 };
 
-enum { PAGE_MAX_ORDER = 10 }; /* the largest block: 2^10 frames, 4 MiB */
+/* The largest block: 2^13 frames, 32 MiB. More than anybody asks for: each free block has links in
+ * it, and memory that the kernel never touched need not exist yet under an emulator. */
+enum { PAGE_MAX_ORDER = 13 };
 
 /* A frame number that no allocation returns. */
 #define PADDR_NONE (~(paddr_t)0)

@@ -20,19 +20,23 @@
 #include "mm/page.h"
 
 enum {
-    MIB = 1 << 20,
-    ARENA_FRAMES = 32 * MIB / PAGE_SIZE,
     MAX_BLOCK = 1 << PAGE_MAX_ORDER,
+    ARENA_FRAMES = 3 * MAX_BLOCK,
     CORES = 4,
     CACHE_MAX = 32,
 };
 
 #define ARENA_BASE UINT64_C(0x140000000) /* where the arena pretends to lie */
 
-/* Frames of the arena, [first, end): two that touch, one apart, one of a single frame. */
+/* Frames of the arena, [first, end): two that touch, one apart, one of a single frame, and one with
+ * blocks of the largest order. */
 static const struct {
     uint64_t first, end;
-} layout[] = {{3, 2048}, {2048, 2048 + 777}, {3072, 3072 + 4 * 1024}, {8000, 8001}};
+} layout[] = {{3, 2048},
+              {2048, 2048 + 777},
+              {3072, 3072 + 4 * 1024},
+              {8000, 8001},
+              {MAX_BLOCK, 3 * MAX_BLOCK - 1}};
 enum { LAYOUT = sizeof(layout) / sizeof(layout[0]) };
 
 static unsigned char *arena;
@@ -145,7 +149,7 @@ static void nothing_before_the_first_range(void **state)
 static void ranges_are_checked(void **state)
 {
     (void)state;
-    static const int order[LAYOUT] = {2, 0, 3, 1}; /* they may come in any order */
+    static const int order[LAYOUT] = {2, 0, 4, 3, 1}; /* they may come in any order */
     for (size_t i = 0; i < LAYOUT; i++) {
         uint64_t first = layout[order[i]].first, end = layout[order[i]].end;
         size_t bytes = page_descriptor_bytes(end - first);
@@ -521,6 +525,6 @@ int main(void)
         cmocka_unit_test(cores_at_once),
         cmocka_unit_test(table_of_ranges_fills_up),
     };
-    arena = aligned_alloc(4 * MIB, (size_t)ARENA_FRAMES * PAGE_SIZE);
+    arena = aligned_alloc((size_t)MAX_BLOCK * PAGE_SIZE, (size_t)ARENA_FRAMES * PAGE_SIZE);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Bring-up: all INITs, one wait in which the cores get their memory, all STARTUPs, then one wait
- * for all, as long as any core takes a step. A second STARTUP goes only to cores that have shown no
- * sign of life. INIT comes before all else because some firmware leaves its cores spinning: until
- * then they take the boot core's time, where cores share one (an emulator, a second thread).
+ * Bring-up: all INITs, one wait in which the cores get their memory and the log is shown, all
+ * STARTUPs, then one wait for all, as long as any core takes a step. A second STARTUP goes only to
+ * cores that have shown no sign of life. INIT comes before all else because some firmware leaves
+ * its cores spinning: until then they take the boot core's time, where cores share one (an
+ * emulator, a second thread).
  *
  * Each core advances through enum cpu_step by itself; when it is ready it is idle, and halts. The
  * boot core puts it online once it has seen that. Until then nobody sends it anything.
@@ -197,6 +198,7 @@ void smp_start_cores(const struct smp_params *params, void (*core_main)(void))
     } else if (arch_cpu_count() > 1) {
         first_init = send_inits(params);
         prepare(params);
+        log_drain(); /* in free time; else the first core that is idle does, while others start */
         if (cpumask_count(&starting) != 0)
             wait_since(first_init, params->init_udelay_us);
         send_startups("STARTUP");

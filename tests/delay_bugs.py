@@ -41,20 +41,20 @@ HANDLING = """    /* step H1; seq_cst: either the remover sees us inside, or we 
 H2 = """    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_acquire); /* step H2 */
 """
 
-R1 = """    cpumask_for_each (cpu, &smp_online) /* step R1 */
-        atomic_store_explicit(&irq_slot(cpu, vector)->irq, irq | IRQ_REMOVING,
+R1 = """    cpumask_for_each (cpu, mask) /* step R1 */
+        atomic_store_explicit(&irq_slot(cpu, vector)->irq, uses[vector].irq | IRQ_REMOVING,
                               memory_order_seq_cst);
 """
 R2 = """    cpumask_for_each (cpu, &smp_online) /* step R2 */
         wait_until_even(cpu, percpu_of(cpu, ipi_sending), "finish a ring");
 """
-R3 = """    cpumask_for_each (cpu, &smp_online) /* step R3 */
+R3 = """    cpumask_for_each (cpu, mask) /* step R3 */
         wait_until_taken(cpu, vector);
 """
-R4 = """    cpumask_for_each (cpu, &smp_online) /* step R4 */
+R4 = """    cpumask_for_each (cpu, mask) /* step R4 */
         atomic_store_explicit(&irq_slot(cpu, vector)->irq, IRQ_FREE, memory_order_seq_cst);
 """
-R5 = """    cpumask_for_each (cpu, &smp_online) /* step R5 */
+R5 = """    cpumask_for_each (cpu, mask) /* step R5 */
         wait_until_even(cpu, percpu_of(cpu, irq_handling), "leave a handler");
 """
 

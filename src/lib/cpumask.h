@@ -66,6 +66,17 @@ static inline cpu_t cpumask_count(const struct cpumask *mask)
     return count;
 }
 
+/* Have both the same members? */
+static inline bool cpumask_equal(const struct cpumask *a, const struct cpumask *b)
+{
+    for (int i = 0; i < CPUMASK_WORDS; i++) {
+        if (atomic_load_explicit(&a->word[i], memory_order_relaxed) !=
+            atomic_load_explicit(&b->word[i], memory_order_relaxed))
+            return false;
+    }
+    return true;
+}
+
 /* The first member at or after `from`, or CPU_NONE. */
 static inline cpu_t cpumask_next(const struct cpumask *mask, cpu_t from)
 {

@@ -466,12 +466,10 @@ bool sched_reaches(const struct cpumask *mask)
     return false;
 }
 
-int thread_set_affinity(struct thread *thread, const struct cpumask *mask)
+/* Locks: caller holds the queue of the thread, which is settled; given back. Interrupts are off. */
+static void change_affinity(struct run_queue *queue, struct thread *thread,
+                            const struct cpumask *mask)
 {
-    if (!sched_reaches(mask))
-        return -EINVAL;
-    uint64_t flags = arch_irq_save();
-    struct run_queue *queue = lock_settled_queue_of(thread);
     cpu_t cpu = atomic_load_explicit(&thread->cpu, memory_order_relaxed);
     cpumask_copy(&thread->affinity, mask);
     bool has_to_leave = queue->current == thread && !cpumask_test(mask, cpu);
@@ -483,10 +481,49 @@ int thread_set_affinity(struct thread *thread, const struct cpumask *mask)
         sched_place(thread);
     else if (has_to_leave)
         notify(cpu);
+}
+
+int thread_set_affinity(struct thread *thread, const struct cpumask *mask)
+{
+    int error = 0;
+    if (!sched_reaches(mask))
+        return -EINVAL;
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = lock_settled_queue_of(thread);
+    if (thread->affinity_holds == 0) {
+        change_affinity(queue, thread, mask);
+    } else {
+        error = cpumask_equal(&thread->affinity, mask) ? 0 : -EBUSY;
+        spin_unlock(&queue->lock);
+    }
     arch_irq_restore(flags);
     if (thread == thread_current())
         thread_point();
-    return 0;
+    return error;
+}
+
+bool thread_hold_core(cpu_t *core)
+{
+    struct thread *self = thread_current();
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = lock_queue_of(self);
+    bool one = cpumask_count(&self->affinity) == 1;
+    if (one) {
+        *core = cpumask_next(&self->affinity, 0);
+        self->affinity_holds++;
+    }
+    spin_unlock(&queue->lock);
+    arch_irq_restore(flags);
+    return one;
+}
+
+void thread_unhold_core(struct thread *thread)
+{
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = lock_queue_of(thread);
+    thread->affinity_holds--;
+    spin_unlock(&queue->lock);
+    arch_irq_restore(flags);
 }
 
 void thread_get_affinity(struct thread *thread, struct cpumask *mask)

@@ -35,6 +35,7 @@ struct thread {
     bool queued;             /* L: it is in the run queue */
     _Atomic cpu_t cpu;       /* whose run queue it belongs to; changed by who took it out of one */
     struct cpumask affinity; /* L: the cores that it may run on */
+    unsigned affinity_holds; /* L: reasons why that may not change (thread_hold_core) */
     uint64_t since_ns;       /* L: when it came onto its core */
     int64_t slice_left_ns;   /* L */
     uint64_t ran_ns;         /* L: in all */
@@ -49,6 +50,7 @@ struct thread {
     char name[THREAD_NAME_MAX]; /* I */
     paddr_t space;              /* P: its own: the address space that it runs in */
     struct process *process;    /* P: its own: NULL for a kernel thread */
+    struct claim *claims;       /* P: its own: the first (sched/claim.c) */
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -100,10 +102,19 @@ void thread_sleep(uint64_t ns);
 
 /*
  * Let it run on the cores of `mask` alone; when this returns, the caller itself is on one of them.
- * Returns: 0, -EINVAL (no core of it is online). Context: thread. Sleeps: yes.
+ * Returns: 0, -EINVAL (no core of it is online), -EBUSY (the thread is held to its core, and `mask`
+ * is not that core alone). Context: thread. Sleeps: yes.
  */
 int thread_set_affinity(struct thread *thread, const struct cpumask *mask);
 void thread_get_affinity(struct thread *thread, struct cpumask *mask);
+
+/*
+ * Keep the calling thread, whose affinity is exactly one core, bound to it until as many calls of
+ * thread_unhold_core(). Returns: false, and nothing is kept, if it may run on several.
+ * Context: thread. Sleeps: no. Locks: takes run queue.
+ */
+bool thread_hold_core(cpu_t *core);
+void thread_unhold_core(struct thread *thread);
 
 /* Use the address space `root` from now on, on whatever core. Context: thread. */
 void thread_use_space(paddr_t root);

@@ -234,16 +234,37 @@ static bool expect_nothing_left(uint64_t round, const char *when)
                            (unsigned long long)round, (unsigned long long)left, when);
 }
 
+/* Every other two owners claim the vector, on one core; the others register it. */
+static bool is_claim(uint64_t round)
+{
+    return round / 2 % 2 == 1;
+}
+
+static int take_vector(uint64_t round)
+{
+    irq_handler handler = round % 2 == 1 ? odd_owner : even_owner;
+    return is_claim(round) ? ipi_claim(nth_core(1), VECTOR, handler, NULL)
+                           : ipi_register_handler(VECTOR, "delay test", handler);
+}
+
+static bool give_vector_back(uint64_t round)
+{
+    if (!is_claim(round))
+        return ipi_unregister(VECTOR) == 0;
+    ipi_release(nth_core(1), VECTOR);
+    return true;
+}
+
 /* One owner's time, and a while in which nobody has the vector. *heir is the irq of the owner
  * before, on its way in, and this one's on its way out. Returns: false if something went wrong. */
 static bool own_for_a_while(uint64_t round, int *heir)
 {
     atomic_store(&owner, round);
-    int irq = ipi_register_handler(VECTOR, "delay test", round % 2 == 1 ? odd_owner : even_owner);
+    int irq = take_vector(round);
     if (ipi_send((int)nth_core(1), VECTOR) == 0)
         atomic_fetch_add(&accepted, 1);
     arch_udelay((uint32_t)(arch_ticks() / 16 % SHORT_US));
-    bool removed = ipi_unregister(VECTOR) == 0;
+    bool removed = give_vector_back(round);
     atomic_store(&owner, 0);
     bool fine = selftest_expect(irq >= 0 && removed, "owner %llu: irq %d, removed %d",
                                 (unsigned long long)round, irq, removed);

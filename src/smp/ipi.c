@@ -10,13 +10,17 @@
  *   S5  sending: odd -> even               H5  handling: odd -> even
  *                                          H6  EOI
  *
- * Remover (holds ipi_control):
- *   R1  irq |= IRQ_REMOVING on every core: later S2 fail, H2 still find the handler
+ * Remover (holds ipi_control), on the cores from which the vector is taken: all of them for a
+ * registration, one for a claim:
+ *   R1  irq |= IRQ_REMOVING on these cores: later S2 fail, H2 still find the handler
  *   R2  wait until every core's `sending` has been even: no S2 before R1 is still before its S4
- *   R3  wait until every core's `pending` is 0: every ring that succeeded was taken
- *   R4  irq = IRQ_FREE on every core
- *   R5  wait until every core's `handling` has been even: no handler runs on old data
- *   R6  the irq is free
+ *   R3  wait until these cores' `pending` is 0: every ring that succeeded was taken
+ *   R4  irq = IRQ_FREE on these cores
+ *   R5  wait until these cores' `handling` has been even: no handler runs on old data
+ *   R6  the irq is free, unless other cores' claims share it; the cookie is its owner's again
+ *
+ * What the remover does to one core's table has nothing to do with what it does to another's (but
+ * that anybody may ring it: R2), so a removal from one core is the same protocol.
  *
  * S1 against R1/R2 and H1 against R4/R5 are the store-then-load pattern of Dekker: both sides are
  * sequentially consistent, so that at least one sees the other.
@@ -50,10 +54,19 @@
 /* Registrations and what is online change under it; held with interrupts on, never in hardirq. */
 static struct spinlock ipi_control = SPINLOCK(RANK_IPI_CONTROL, "ipi control");
 
+/* Who has a vector. Claims share one irq, since it keeps its counts and cookies by core: so the
+ * irqs for messages (irq.c) cannot run out for want of some for claims, however many cores there
+ * are. */
+struct vector_use {
+    uint32_t irq; /* 0: nobody; a message's irq is never 0 */
+    cpu_t claims; /* cores on which it is claimed; 0: it is registered, on all of them */
+};
+static struct vector_use uses[ARCH_VECTOR_COUNT]; /* L: ipi_control */
+
 /* Odd while this core is between its check of a vector and its ICR write. */
 static DEFINE_PERCPU(_Atomic uint32_t, ipi_sending);
 
-static bool is_user_vector(int vector)
+bool ipi_is_user_vector(int vector)
 {
     return vector >= ARCH_VECTOR_USER_FIRST && vector <= ARCH_VECTOR_USER_LAST &&
            vector != ARCH_VECTOR_GATE;
@@ -211,7 +224,7 @@ static long ring_many(const struct cpumask *mask, unsigned vector)
 long ipi_send_mask(const struct cpumask *mask, int vector)
 {
     ASSERT_NOT_NMI();
-    return is_user_vector(vector) ? ring_many(mask, (unsigned)vector) : -EINVAL;
+    return ipi_is_user_vector(vector) ? ring_many(mask, (unsigned)vector) : -EINVAL;
 }
 
 static long ring_others(unsigned vector)
@@ -235,7 +248,7 @@ __attribute__((noinline)) static long ring_set(int core, unsigned vector)
 long ipi_send(int core, int vector)
 {
     ASSERT_NOT_NMI();
-    if (!is_user_vector(vector))
+    if (!ipi_is_user_vector(vector))
         return -EINVAL;
     if ((cpu_t)core < arch_cpu_count()) /* not so for the negative ones */
         return ring_one((cpu_t)core, (unsigned)vector);
@@ -244,31 +257,18 @@ long ipi_send(int core, int vector)
 
 /* ---- registering and removing ---------------------------------------------------------------- */
 
-static uint32_t irq_at(cpu_t cpu, unsigned vector)
-{
-    return atomic_load_explicit(&irq_slot(cpu, vector)->irq, memory_order_acquire);
-}
-
-static bool taken_anywhere(unsigned vector)
-{
-    cpumask_for_each (cpu, &smp_online) {
-        if (irq_at(cpu, vector) != IRQ_FREE)
-            return true;
-    }
-    return false;
-}
-
 int ipi_register_handler(int vector, const char *name, irq_handler handler)
 {
-    if (!is_user_vector(vector))
+    if (!ipi_is_user_vector(vector))
         return -EINVAL;
     ASSERT(arch_irqs_enabled());
     ASSERT_THREAD();
     int irq = -EBUSY;
     spin_lock(&ipi_control);
-    if (!taken_anywhere((unsigned)vector))
+    if (uses[vector].irq == 0)
         irq = irq_alloc(name, (uint8_t)vector, handler);
     if (irq >= 0) {
+        uses[vector] = (struct vector_use){.irq = (uint32_t)irq};
         cpumask_for_each (cpu, &smp_online)
             irq_bind(cpu, (unsigned)vector, (uint32_t)irq);
     }
@@ -298,50 +298,123 @@ static void wait_until_taken(cpu_t cpu, unsigned vector)
         core_wait_turn(&wait, cpu, "take its rings");
 }
 
-static void remove_everywhere(unsigned vector, uint32_t irq)
+/* Steps R1 to R5 on the cores of `mask`. Locks: caller holds ipi_control. */
+static void remove_from(const struct cpumask *mask, unsigned vector)
 {
     delay_at(DELAY_R1);
-    cpumask_for_each (cpu, &smp_online) /* step R1 */
-        atomic_store_explicit(&irq_slot(cpu, vector)->irq, irq | IRQ_REMOVING,
+    cpumask_for_each (cpu, mask) /* step R1 */
+        atomic_store_explicit(&irq_slot(cpu, vector)->irq, uses[vector].irq | IRQ_REMOVING,
                               memory_order_seq_cst);
     delay_at(DELAY_R2);
     cpumask_for_each (cpu, &smp_online) /* step R2 */
         wait_until_even(cpu, percpu_of(cpu, ipi_sending), "finish a ring");
     delay_at(DELAY_R3);
-    cpumask_for_each (cpu, &smp_online) /* step R3 */
+    cpumask_for_each (cpu, mask) /* step R3 */
         wait_until_taken(cpu, vector);
     delay_at(DELAY_R4);
-    cpumask_for_each (cpu, &smp_online) /* step R4 */
+    cpumask_for_each (cpu, mask) /* step R4 */
         atomic_store_explicit(&irq_slot(cpu, vector)->irq, IRQ_FREE, memory_order_seq_cst);
     delay_at(DELAY_R5);
-    cpumask_for_each (cpu, &smp_online) /* step R5 */
+    cpumask_for_each (cpu, mask) /* step R5 */
         wait_until_even(cpu, percpu_of(cpu, irq_handling), "leave a handler");
+}
+
+/* Nobody has the vector any more. Locks: caller holds ipi_control. */
+static void free_vector(unsigned vector)
+{
+    uint32_t irq = uses[vector].irq;
+    uses[vector] = (struct vector_use){0};
     delay_at(DELAY_R6);
     irq_free(irq); /* step R6 */
 }
 
 int ipi_unregister(int vector)
 {
-    if (!is_user_vector(vector))
+    if (!ipi_is_user_vector(vector))
         return -EINVAL;
     ASSERT(arch_irqs_enabled()); /* else its own core's rings would never be taken */
     ASSERT_THREAD();
-    int result = -ENOENT;
+    int result = 0;
     spin_lock(&ipi_control);
-    uint32_t irq = irq_at(0, (unsigned)vector);
-    if (irq != IRQ_FREE) {
-        remove_everywhere((unsigned)vector, irq);
-        result = 0;
+    const struct vector_use *use = &uses[vector];
+    if (use->irq == 0) {
+        result = -ENOENT;
+    } else if (use->claims != 0) {
+        result = -EPERM;
+    } else {
+        remove_from(&smp_online, (unsigned)vector);
+        free_vector((unsigned)vector);
     }
     spin_unlock(&ipi_control);
     return result;
 }
 
+/* ---- claims ---------------------------------------------------------------------------------- */
+
+static bool is_claimed_on(cpu_t cpu, unsigned vector)
+{
+    return atomic_load_explicit(&irq_slot(cpu, vector)->irq, memory_order_relaxed) != IRQ_FREE;
+}
+
+/* Locks: caller holds ipi_control. Returns: the irq of the vector's claims, or why there is none.
+ */
+static int claim_locked(cpu_t cpu, unsigned vector, irq_handler handler, void *cookie)
+{
+    struct vector_use *use = &uses[vector];
+    if (!cpumask_test(&smp_online, cpu))
+        return -ENXIO;
+    if (use->irq != 0 && (use->claims == 0 || is_claimed_on(cpu, vector)))
+        return -EBUSY;
+    if (use->irq == 0) {
+        int irq = irq_alloc("ipi claim", (uint8_t)vector, handler);
+        if (irq < 0)
+            return irq;
+        use->irq = (uint32_t)irq;
+    }
+    use->claims++;
+    irq_set_cookie(use->irq, cpu, cookie);
+    irq_bind(cpu, vector, use->irq); /* from here on it may be rung */
+    return (int)use->irq;
+}
+
+int ipi_claim(cpu_t cpu, int vector, irq_handler handler, void *cookie)
+{
+    if (!ipi_is_user_vector(vector) || cpu >= arch_cpu_count())
+        return -EINVAL;
+    ASSERT(arch_irqs_enabled());
+    ASSERT_THREAD();
+    spin_lock(&ipi_control);
+    int irq = claim_locked(cpu, (unsigned)vector, handler, cookie);
+    spin_unlock(&ipi_control);
+    return irq;
+}
+
+void ipi_release(cpu_t cpu, int vector)
+{
+    struct cpumask one = {0};
+    ASSERT(arch_irqs_enabled()); /* as in ipi_unregister() */
+    ASSERT_THREAD();
+    cpumask_set(&one, cpu);
+    spin_lock(&ipi_control);
+    struct vector_use *use = &uses[vector];
+    ASSERT(use->claims != 0 && is_claimed_on(cpu, (unsigned)vector));
+    remove_from(&one, (unsigned)vector);
+    use->claims--;
+    if (use->claims == 0)
+        free_vector((unsigned)vector);
+    spin_unlock(&ipi_control);
+}
+
+/* ---- cores that come online ------------------------------------------------------------------ */
+
 void ipi_core_online(cpu_t cpu)
 {
     spin_lock(&ipi_control);
-    for (unsigned vector = ARCH_VECTOR_USER_FIRST; vector <= ARCH_VECTOR_USER_LAST; vector++)
-        irq_bind(cpu, vector, irq_at(0, vector));
+    for (unsigned vector = ARCH_VECTOR_USER_FIRST; vector <= ARCH_VECTOR_USER_LAST; vector++) {
+        const struct vector_use *use = &uses[vector];
+        bool registered = use->irq != 0 && use->claims == 0;
+        irq_bind(cpu, vector, registered ? use->irq : IRQ_FREE);
+    }
     smp_set_online(cpu);
     spin_unlock(&ipi_control);
 }

@@ -23,6 +23,9 @@ enum {
     IPI_OTHERS = -2, /* every core but the caller's */
 };
 
+/* Is it one that may be rung: 32..238 but 128? Context: any. */
+bool ipi_is_user_vector(int vector);
+
 /*
  * Ring `vector` on `core` (0.., IPI_ALL, IPI_OTHERS).
  *

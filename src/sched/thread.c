@@ -13,6 +13,7 @@
 #include "lib/spinlock.h"
 #include "lib/text.h"
 #include "mm/heap.h"
+#include "sched/claim.h"
 #include "sched/run_queue.h"
 
 enum { THREAD_STACK_BYTES = 16 << 10 };
@@ -132,6 +133,7 @@ void thread_join(struct thread *thread)
 void thread_exit(void)
 {
     struct thread *self = thread_current();
+    claim_release_all(self);
     atomic_store_explicit(&self->has_ended, true, memory_order_release);
     wake_all(&self->ended);
     sched_leave();

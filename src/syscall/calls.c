@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "mm/heap.h"
 #include "proc/process.h"
+#include "sched/claim.h"
 #include "sched/thread.h"
 #include "smp/cores.h"
 #include "smp/ipi.h"
@@ -101,7 +102,7 @@ long sys_register_ipi(int vector)
 
 long sys_unregister_ipi(int vector)
 {
-    return ipi_unregister(vector);
+    return claim_unregister(vector);
 }
 
 long sys_putc(int c)

@@ -18,6 +18,7 @@ void tty_init(void);
  *            (^D), -EAGAIN with O_NONBLOCK, -EFAULT
  *     write  all of it, unbroken by a line of the log; -EFAULT
  *     ioctl  TCGETS, TCSETS, TCSETSW, TCSETSF, TCFLSH, TIOCGWINSZ, FIONREAD; else -ENOTTY
- * Returns: the file with one reference, or NULL without memory. Context: thread.
+ * What a fs_register_device() wants (fs/device.h): *file has one reference, the caller's.
+ * Returns: 0, -ENOMEM. Context: thread. Sleeps: no.
  */
-struct file *tty_open(int flags);
+int tty_open(unsigned flags, struct file **file);

@@ -264,6 +264,7 @@ void kmain(const char *cmdline)
 
     if (serial != 0)
         log_warn("serial: no working port at COM1: no console");
+    (void)serial_start_input(); /* needs: the irqs, timers */
     smp_start_cores(&(struct smp_params){.maxcpus = params.maxcpus,
                                          .init_udelay_us = params.init_udelay_us,
                                          .ap_dead = &params.ap_dead},

@@ -287,6 +287,8 @@ enum {
     ARCH_VECTOR_USER_FIRST = 32,
     ARCH_VECTOR_USER_LAST = 238,
     ARCH_VECTOR_GATE = 128, /* within the users' range, but not theirs */
+    ARCH_VECTOR_DEVICE_FIRST = 239,
+    ARCH_VECTOR_DEVICE_LAST = 248,
     ARCH_VECTOR_CALL = 251,
     ARCH_VECTOR_RESCHEDULE = 252,
 };
@@ -367,6 +369,12 @@ bool arch_stopped_at(cpu_t cpu, uint64_t *pc, bool *in_user);
 
 /* I/O APIC inputs of this machine, all together (0 without an I/O APIC). Context: any. */
 uint32_t arch_gsi_count(void);
+
+/*
+ * The input that the ISA interrupt `isa_irq` (0..15) really is, through the firmware's overrides.
+ * Returns: 0, -EINVAL, -ENODEV (no I/O APIC has that input). Context: any.
+ */
+int arch_isa_irq_gsi(uint8_t isa_irq, uint32_t *gsi);
 
 /*
  * Route the ISA interrupt `isa_irq` (0..15), through the firmware's overrides, to `vector` on core

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * A 16550 UART at COM1 as a console. Its interrupts stay off; the transmitter is polled.
+ * A 16550 UART at COM1 as a console. The transmitter is polled; the receiver interrupts.
  *
  * Invariant: each wait for the device is bounded, by 100 ms and the time that its own bytes need on
- * the line. A port that does not exist
- * reads 0xff in every register, which looks ready for ever, so serial_init() first asks for
- * something that only a UART answers. One that stops taking characters later on is marked dead;
- * text for it is dropped at once, and once a second one look tells whether it came back.
+ * the line. A port that does not exist 0xff in every register, which looks ready for ever, so
+ * serial_init() first asks for something that only a UART answers. One that stops taking characters
+ * later on is marked dead; text for it is dropped at once, and once a second one look tells whether
+ * it came back.
  *
- * Callers hold the console lock, or panic.
+ * The receiver's interrupt is an edge: the next one comes only after no byte was left. So its
+ * handler takes bytes until there is none; from a device that never runs dry it takes a bounded
+ * number, and a timer looks at it again. Reading LSR clears its error bits, whoever reads it, so
+ * all reads go through read_status().
+ *
+ * Callers of the output hold the console lock, or panic. Input is the boot core's, in hardirq.
  * Source: National Semiconductor PC16550D data sheet, "Registers"
  */
 #include "drivers/serial.h"
@@ -18,8 +23,11 @@
 
 #include "arch/arch.h"
 #include "arch/x86_64/io.h"
+#include "irq/irq.h"
+#include "irq/timer.h"
 #include "lib/console.h"
 #include "lib/errno.h"
+#include "lib/log.h"
 
 enum { COM1 = 0x3f8 };
 
@@ -31,6 +39,7 @@ enum {
     UART_DLL = 0, /* divisor latch, low byte, while LCR_DLAB is set */
     UART_IER = 1, /* interrupt enable */
         UART_IER_NONE = 0x00,
+        UART_IER_RECEIVED = 0x01, /* a byte waits */
     UART_DLM = 1, /* divisor latch, high byte, while LCR_DLAB is set */
     UART_IIR = 2, /* interrupt identification (read) */
         UART_IIR_FIFO = 0xc0, /* both bits: the FIFOs are on and work */
@@ -44,9 +53,11 @@ enum {
     UART_MCR = 4, /* modem control */
         UART_MCR_DTR = 0x01,
         UART_MCR_RTS = 0x02,
+        UART_MCR_OUT2 = 0x08, /* on a PC: lets its interrupts out */
         UART_MCR_LOOP = 0x10,
     UART_LSR = 5, /* line status */
         UART_LSR_DR = 0x01,   /* a received byte waits */
+        UART_LSR_OE = 0x02,   /* a byte was lost; reading clears it */
         UART_LSR_THRE = 0x20, /* the transmitter's buffer (with FIFO: all of it) is empty */
         UART_LSR_TEMT = 0x40, /* and so is its shift register */
     UART_SCR = 7, /* scratch */
@@ -59,11 +70,15 @@ enum {
     UART_FIFO_SIZE = 16,
     UART_FLOATING = 0xff,    /* what a bus without a device reads */
     UART_BITS_PER_BYTE = 10, /* with start and stop bit */
+    COM1_ISA_IRQ = 4,
+    RECEIVE_MAX = 256, /* bytes taken at a time */
 
     NS_PER_S = 1000 * 1000 * 1000,
+    NS_PER_US = 1000,
     GRACE_NS = 100 * 1000 * 1000, /* that a send may take beyond its own time on the line */
     RETRY_NS = NS_PER_S,
     POLLS_MAX = 1000 * 1000, /* the limit while the clock stands still */
+    LOOK_MIN_NS = 1000 * 1000,
 };
 
 struct uart {
@@ -73,6 +88,13 @@ struct uart {
     int64_t limit_ns; /* that it may take to send them */
     bool dead;
     uint64_t dead_since; /* ns, or of the last look at it */
+    bool found;          /* I: it is there */
+
+    struct timer look_again;   /* P: boot core */
+    uint64_t look_ns;          /* I: after which its FIFO may be full */
+    bool by_looking;           /* I: it has no interrupt */
+    _Atomic uint32_t overruns; /* times that bytes were lost */
+    bool overrun_said;         /* P: boot core */
 };
 
 static uint8_t uart_read(const struct uart *uart, unsigned reg)
@@ -85,10 +107,18 @@ static void uart_write(const struct uart *uart, unsigned reg, uint8_t value)
     io_out8((uint16_t)(uart->port + reg), value);
 }
 
-/* Wait until all of `mask` is set in LSR. Returns: false if that takes longer than the limit. */
-static bool wait_status(const struct uart *uart, uint8_t mask)
+static uint8_t read_status(struct uart *uart)
 {
-    if ((uart_read(uart, UART_LSR) & mask) == mask)
+    uint8_t status = uart_read(uart, UART_LSR);
+    if ((status & UART_LSR_OE) != 0 && status != UART_FLOATING)
+        atomic_fetch_add_explicit(&uart->overruns, 1, memory_order_relaxed);
+    return status;
+}
+
+/* Wait until all of `mask` is set in LSR. Returns: false if that takes longer than the limit. */
+static bool wait_status(struct uart *uart, uint8_t mask)
+{
+    if ((read_status(uart) & mask) == mask)
         return true;
     uint64_t start = arch_clock_ns();
     int64_t waited = 0; /* signed: the clocks of two cores may differ a little */
@@ -96,7 +126,7 @@ static bool wait_status(const struct uart *uart, uint8_t mask)
         if (waited == 0 && polls > POLLS_MAX)
             return false;
         arch_relax();
-        if ((uart_read(uart, UART_LSR) & mask) == mask)
+        if ((read_status(uart) & mask) == mask)
             return true;
         waited = (int64_t)(arch_clock_ns() - start);
     }
@@ -112,7 +142,7 @@ static bool is_alive(struct uart *uart)
     if ((int64_t)(now - uart->dead_since) < RETRY_NS)
         return false;
     uart->dead_since = now;
-    uart->dead = (uart_read(uart, UART_LSR) & UART_LSR_THRE) == 0;
+    uart->dead = (read_status(uart) & UART_LSR_THRE) == 0;
     return !uart->dead;
 }
 
@@ -198,10 +228,12 @@ static void set_line(struct uart *uart, uint32_t baud)
     /* one byte more: the shift register's */
     int64_t line_ns = (int64_t)NS_PER_S * UART_BITS_PER_BYTE * (uart->burst + 1) / baud;
     uart->limit_ns = GRACE_NS + line_ns;
+    uint64_t fifo_ns = (uint64_t)NS_PER_S * UART_BITS_PER_BYTE * uart->burst / baud;
+    uart->look_ns = fifo_ns / 2 > LOOK_MIN_NS ? fifo_ns / 2 : LOOK_MIN_NS;
 }
 
 /* Send a byte to ourselves. */
-static bool loopback_works(const struct uart *uart)
+static bool loopback_works(struct uart *uart)
 {
     enum { PROBE = 0xae };
     uart_write(uart, UART_MCR, UART_MCR_LOOP);
@@ -228,6 +260,66 @@ int serial_init(uint32_t baud)
     set_line(uart, baud);
     if (!loopback_works(uart))
         return -ENODEV;
+    uart->found = true;
     console_register(&uart->console);
+    return 0;
+}
+
+/* ---- input ----------------------------------------------------------------------------------- */
+
+static void say_overrun(struct uart *uart)
+{
+    if (uart->overrun_said || atomic_load_explicit(&uart->overruns, memory_order_relaxed) == 0)
+        return;
+    uart->overrun_said = true;
+    log_warn("serial: typed bytes were lost: the receiver was not emptied in time (said once)");
+}
+
+/* Take what was received. Returns: false if there may be more. */
+static bool receive_all(struct uart *uart)
+{
+    for (int i = 0; i < RECEIVE_MAX; i++) {
+        uint8_t status = read_status(uart);
+        if ((status & UART_LSR_DR) == 0 || status == UART_FLOATING) {
+            say_overrun(uart);
+            return true;
+        }
+        console_input(uart_read(uart, UART_RBR));
+    }
+    return false;
+}
+
+static void look_again(struct timer *timer)
+{
+    struct uart *uart = &com1;
+    if (!receive_all(uart) || uart->by_looking)
+        timer_start(timer, uart->look_ns);
+}
+
+static void serial_interrupt(uint32_t irq, uint64_t count, void *cookie)
+{
+    struct uart *uart = &com1;
+    (void)irq;
+    (void)count;
+    (void)cookie;
+    if (!receive_all(uart) && !uart->look_again.queued)
+        timer_start(&uart->look_again, uart->look_ns);
+}
+
+int serial_start_input(void)
+{
+    struct uart *uart = &com1;
+    if (!uart->found)
+        return -ENODEV;
+    uart->look_again = (struct timer)TIMER(look_again);
+    uart->by_looking = irq_request_isa(COM1_ISA_IRQ, "serial", serial_interrupt) < 0;
+    if (uart->by_looking) {
+        log_info("serial: no interrupt for COM1: looked at every %llu us",
+                 (unsigned long long)(uart->look_ns / NS_PER_US));
+        timer_start(&uart->look_again, uart->look_ns);
+        return 0;
+    }
+    uart_write(uart, UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
+    uart_write(uart, UART_IER, UART_IER_RECEIVED); /* what waits already interrupts now */
     return 0;
 }

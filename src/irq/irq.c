@@ -115,6 +115,31 @@ int irq_claim_line(uint32_t gsi, const char *name, uint8_t vector, irq_handler h
     return taken ? -EBUSY : (int)gsi;
 }
 
+/* Returns: 0 if there is none; that is no device's. */
+static uint8_t free_device_vector(cpu_t cpu)
+{
+    for (unsigned vector = ARCH_VECTOR_DEVICE_FIRST; vector <= ARCH_VECTOR_DEVICE_LAST; vector++) {
+        if (atomic_load_explicit(&irq_slot(cpu, vector)->irq, memory_order_relaxed) == IRQ_FREE)
+            return (uint8_t)vector;
+    }
+    return 0;
+}
+
+int irq_request_isa(uint8_t isa_irq, const char *name, irq_handler handler)
+{
+    enum { BOOT_CORE = 0 };
+    uint32_t gsi;
+    uint8_t vector = free_device_vector(BOOT_CORE);
+    int irq = arch_isa_irq_gsi(isa_irq, &gsi);
+    if (irq == 0)
+        irq = vector == 0 ? -ENOSPC : irq_claim_line(gsi, name, vector, handler);
+    if (irq < 0)
+        return irq;
+    irq_bind(BOOT_CORE, vector, (uint32_t)irq); /* first the handler, then its interrupts */
+    (void)arch_isa_irq_route(isa_irq, vector, BOOT_CORE, NULL); /* it has that input: see above */
+    return irq;
+}
+
 void irq_free(uint32_t irq)
 {
     uint64_t flags = spin_lock_irqsave(&irq_lock);

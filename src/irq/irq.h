@@ -77,6 +77,14 @@ int irq_alloc(const char *name, uint8_t vector, irq_handler handler);
  * irq_alloc. */
 int irq_claim_line(uint32_t gsi, const char *name, uint8_t vector, irq_handler handler);
 
+/*
+ * Take the ISA interrupt `isa_irq` (0..15) for a device: its input is routed to the boot core, at a
+ * free one of the devices' vectors, and open when this returns.
+ * Returns: the irq, -EINVAL (isa_irq), -ENODEV (no I/O APIC has it), -EBUSY (taken), -ENOSPC (no
+ * vector). Context: thread. Locks: irq_lock, ioapic_lock.
+ */
+int irq_request_isa(uint8_t isa_irq, const char *name, irq_handler handler);
+
 /* Give it back: no vector table names it and no handler runs any more. Context: as irq_alloc. */
 void irq_free(uint32_t irq);
 

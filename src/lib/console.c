@@ -146,6 +146,16 @@ void console_line(const char *fmt, ...)
     log_drain();
 }
 
+void (*_Atomic console_input_hook)(uint8_t byte);
+
+void console_input(uint8_t byte)
+{
+    /* acquire: what the hook needs is there for who finds it */
+    void (*hook)(uint8_t) = atomic_load_explicit(&console_input_hook, memory_order_acquire);
+    if (hook != NULL)
+        hook(byte);
+}
+
 void console_flush(void)
 {
     for (struct console *c = next_console(&consoles); c != NULL; c = next_console(&c->next)) {

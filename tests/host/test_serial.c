@@ -9,18 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <stdarg.h>
+
 #include <cmocka.h>
 
 #include "arch/arch.h"
 #include "arch/x86_64/io.h"
 #include "drivers/serial.h"
+#include "irq/irq.h"
+#include "irq/timer.h"
 #include "lib/console.h"
 #include "lib/errno.h"
+#include "lib/log.h"
 
 enum { BASE = 0x3f8 };
 
 static struct model {
-    bool present, no_fifo, no_loopback, stuck, no_scratch;
+    bool present, never_dry, overrun, no_fifo, no_loopback, stuck, no_scratch;
     unsigned slow; /* reads of LSR until the transmitter is empty again */
     uint8_t ier, fcr, lcr, mcr, scr, dll, dlm;
     uint8_t received[16];
@@ -38,10 +43,63 @@ void console_register(struct console *console)
     registered = console;
 }
 
+/* ---- what the driver asks of the kernel ------------------------------------------------------ */
+
+static int irq_result; /* of irq_request_isa() */
+static irq_handler handler;
+static struct timer *timer; /* the one that runs */
+static uint64_t timer_ns;
+static char typed[4096];
+static size_t typed_count;
+static unsigned warnings;
+
+int irq_request_isa(uint8_t isa_irq, const char *name, irq_handler function)
+{
+    (void)name;
+    assert_int_equal(isa_irq, 4);
+    assert_int_equal(uart.ier, 0); /* not before there is a handler */
+    if (irq_result >= 0)
+        handler = function;
+    return irq_result;
+}
+
+void timer_start(struct timer *started, uint64_t ns)
+{
+    assert_null(timer);
+    timer = started;
+    timer->queued = true;
+    timer_ns = ns;
+}
+
+static void fire_timer(void)
+{
+    struct timer *fired = timer;
+    assert_non_null(fired);
+    timer = NULL;
+    fired->queued = false;
+    fired->fn(fired);
+}
+
+void console_input(uint8_t byte)
+{
+    assert_true(typed_count < sizeof(typed));
+    typed[typed_count++] = (char)byte;
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+    (void)fmt;
+    warnings += level <= LOG_WARNING;
+}
+
+/* ---- the model ------------------------------------------------------------------------------- */
+
 static uint8_t read_lsr(void)
 {
     uart.lsr_reads++;
-    uint8_t lsr = uart.receive_count > 0 ? 0x01 : 0;
+    uint8_t lsr = uart.receive_count > 0 || uart.never_dry ? 0x01 : 0;
+    lsr |= uart.overrun ? 0x02 : 0;
+    uart.overrun = false;
     if (uart.stuck)
         return lsr;
     if (uart.wait > 0)
@@ -59,7 +117,7 @@ uint8_t io_in8(uint16_t port)
     switch (port - BASE) {
     case 0:
         if (uart.receive_count == 0)
-            return 0;
+            return 'n';
         uint8_t byte = uart.received[0];
         memmove(uart.received, uart.received + 1, --uart.receive_count);
         return byte;
@@ -124,6 +182,11 @@ static int fresh(void **state)
     (void)state;
     uart = (struct model){.present = true, .slow = 3, .ier = 0xff, .receive_count = 4};
     registered = NULL;
+    handler = NULL;
+    timer = NULL;
+    typed_count = 0;
+    warnings = 0;
+    irq_result = 4;
     atomic_store(&fake_tick_step, 1000);
     return 0;
 }
@@ -218,13 +281,113 @@ static void test_device_dies_and_comes_back(void **state)
     assert_string_equal(uart.sent, "onetwo");
 }
 
+/* ---- input ----------------------------------------------------------------------------------- */
+
+static void type(const char *text)
+{
+    for (; *text != '\0' && uart.receive_count < 16; text++)
+        uart.received[uart.receive_count++] = (uint8_t)*text;
+    uart.overrun = *text != '\0';
+}
+
+static void expect_typed(const char *expected)
+{
+    assert_int_equal(typed_count, strlen(expected));
+    assert_memory_equal(typed, expected, typed_count);
+    typed_count = 0;
+}
+
+static void test_input_without_port(void **state)
+{
+    (void)state;
+    assert_int_equal(serial_start_input(), -ENODEV);
+    assert_null(handler);
+    assert_null(timer);
+}
+
+static void start(void)
+{
+    assert_int_equal(serial_init(115200), 0);
+    assert_int_equal(serial_start_input(), 0);
+}
+
+static void test_input_by_interrupt(void **state)
+{
+    (void)state;
+    start();
+    assert_int_equal(uart.ier, 1);
+    assert_int_equal(uart.mcr, 0x0b);
+    assert_null(timer);
+    type("ls -l\r");
+    handler(4, 1, NULL);
+    expect_typed("ls -l\r");
+    handler(4, 1, NULL); /* an interrupt whose byte an earlier one took */
+    expect_typed("");
+    assert_int_equal(warnings, 0);
+}
+
+static void test_input_by_looking(void **state)
+{
+    (void)state;
+    irq_result = -ENODEV;
+    start();
+    assert_int_equal(uart.ier, 0);
+    assert_in_range(timer_ns, 1, 1390000); /* in which 16 bytes come */
+    type("abc");
+    fire_timer();
+    expect_typed("abc");
+    fire_timer();
+    expect_typed("");
+    type("0123456789abcdef");
+    fire_timer();
+    expect_typed("0123456789abcdef");
+    assert_non_null(timer);
+}
+
+/* A handler ends, and an edge that does not come any more is not waited for. */
+static void test_input_never_dry(void **state)
+{
+    (void)state;
+    start();
+    uart.never_dry = true;
+    handler(4, 1, NULL);
+    assert_int_equal(typed_count, 256);
+    assert_non_null(timer);
+    handler(4, 1, NULL);
+    fire_timer();
+    assert_int_equal(typed_count, 3 * 256);
+    assert_non_null(timer);
+    uart.never_dry = false;
+    fire_timer();
+    assert_null(timer);
+}
+
+static void test_input_lost(void **state)
+{
+    (void)state;
+    start();
+    type("0123456789abcdef, and more");
+    put("x"); /* the writer's look at LSR finds the overrun, not the receiver's */
+    handler(4, 1, NULL);
+    expect_typed("0123456789abcdef");
+    assert_int_equal(warnings, 1);
+    type("0123456789abcdef, once again");
+    handler(4, 1, NULL);
+    assert_int_equal(warnings, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_input_without_port, fresh), /* before there ever was one */
         cmocka_unit_test_setup(test_rates, fresh),
         cmocka_unit_test_setup(test_text, fresh),
         cmocka_unit_test_setup(test_absent, fresh),
         cmocka_unit_test_setup(test_device_dies_and_comes_back, fresh),
+        cmocka_unit_test_setup(test_input_by_interrupt, fresh),
+        cmocka_unit_test_setup(test_input_by_looking, fresh),
+        cmocka_unit_test_setup(test_input_never_dry, fresh),
+        cmocka_unit_test_setup(test_input_lost, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

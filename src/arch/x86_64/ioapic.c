@@ -132,6 +132,15 @@ static const struct ioapic *ioapic_of(uint32_t gsi)
     return NULL;
 }
 
+int arch_isa_irq_gsi(uint8_t isa_irq, uint32_t *gsi)
+{
+    struct madt_route route;
+    if (madt_route(&acpi.madt, isa_irq, &route) != 0)
+        return -EINVAL;
+    *gsi = route.gsi;
+    return ioapic_of(route.gsi) != NULL ? 0 : -ENODEV;
+}
+
 int arch_isa_irq_route(uint8_t isa_irq, uint8_t vector, cpu_t cpu, uint32_t *gsi)
 {
     struct madt_route route;

@@ -43,6 +43,9 @@ _Static_assert((int)ARCH_VECTOR_USER_FIRST == (int)VECTOR_USER_FIRST, "vectors.h
 _Static_assert((int)ARCH_VECTOR_USER_LAST == (int)VECTOR_USER_LAST, "vectors.h");
 _Static_assert((int)ARCH_VECTOR_GATE == (int)VECTOR_INT80, "vectors.h");
 _Static_assert((int)ARCH_VECTOR_CALL == (int)VECTOR_CALL, "vectors.h");
+_Static_assert((int)ARCH_VECTOR_DEVICE_FIRST == (int)VECTOR_DEVICE_FIRST &&
+                   (int)ARCH_VECTOR_DEVICE_LAST == (int)VECTOR_KERNEL_FIRST - 1,
+               "vectors.h");
 _Static_assert((int)ARCH_VECTOR_RESCHEDULE == (int)VECTOR_RESCHEDULE, "vectors.h");
 
 struct gate {

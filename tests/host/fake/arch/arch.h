@@ -30,6 +30,8 @@ enum {
 
 #define CPU_NONE ((cpu_t)-1)
 
+enum { ARCH_VECTOR_COUNT = 256 };
+
 /* Weak, so that every file of a test may hold the definition and none has to be linked for it. */
 __attribute__((weak)) _Thread_local cpu_t fake_cpu;
 __attribute__((weak)) _Thread_local bool fake_irqs_off;

@@ -19,6 +19,7 @@
 #include "lib/text.h"
 #include "mm/page.h"
 #include "proc/process.h"
+#include "proc/tty.h"
 #include "sched/thread.h"
 #include "smp/call.h"
 #include "smp/cores.h"
@@ -197,7 +198,9 @@ __attribute__((noreturn)) static void run_init(void *arg)
 {
     struct process_end end;
     (void)arg;
-    unpack_initrd();           /* needs: the boot modules */
+    unpack_initrd(); /* needs: the boot modules */
+    if (tty_init() != 0)
+        panic("not enough memory for the terminal");
     (void)fs_create_devices(); /* needs: the archive unpacked, the devices registered */
     report_memory();
     while (log_pending())

@@ -13,7 +13,8 @@ enum lock_rank {
 
     /* Held with interrupts off. */
     RANK_IRQS_OFF,
-    RANK_WAIT_QUEUE = RANK_IRQS_OFF,
+    RANK_TTY_INPUT = RANK_IRQS_OFF,
+    RANK_WAIT_QUEUE,
     RANK_RUN_QUEUE,
     RANK_TIMERS,
     RANK_IRQ,

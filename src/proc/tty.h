@@ -8,9 +8,11 @@
 struct file;
 
 /*
- * Take the console's input from now on. Context: boot cpu only, once, before programs run.
+ * Take the console's input from now on, and make the devices "console" and "tty" known.
+ * Returns: 0, -ENOMEM, or as fs_register_device(). Context: boot cpu only, once, in a thread or
+ * before there is one, before fs_create_devices(). Sleeps: no.
  */
-void tty_init(void);
+int tty_init(void);
 
 /*
  * An open file of the console; `flags` are Linux's O_*, of which O_ACCMODE and O_NONBLOCK count.

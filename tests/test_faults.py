@@ -73,7 +73,7 @@ CASES = {
     "write_constant": page_fault("write to", "one", READ_ONLY),
     "execute_stack": page_fault("execution of", None, NOT_EXECUTABLE, at=None),
     "execute_data": page_fault("execution of", "data", NOT_EXECUTABLE, at="data"),
-    "stack_overrun": page_fault("write to", None),
+    "stack_overrun": page_fault("write to", None, "the guard below the stack: the stack has overrun"),
     "read_kernel": page_fault("read of", KERNEL, KERNELS),
     "write_kernel": page_fault("write to", KERNEL, KERNELS),
     "jump_to_kernel": page_fault("execution of", KERNEL, KERNELS, at=KERNEL),
@@ -141,6 +141,13 @@ def test_power_off_after_a_fault(case, machine):
     run = fault_run(case, debugexit=False)
     run.name, run.status = f"{run.name}-s5", None
     boot(run, machine)
+
+
+def test_memory_runs_out(machine):
+    """A program that touches all that it was given: only it suffers, and the log says why."""
+    boot(Run("fault-hungry", smp="2", mem="256M", init=("hungry",), status=121, expect=[
+        r"hungry\[1\]: killed by SIGKILL on core \d+: #PF page fault at rip 0x[0-9a-f]+: "
+        r"write to 0x[0-9a-f]+, memory ran out", "init: killed by signal 9"]), machine)
 
 
 @pytest.mark.parametrize("case", COMES_BACK)

@@ -60,6 +60,8 @@ enum {
  *                                       will do it                          Context: any
  * bool     arch_work_due(void)          was it told so since the last begin? Context: any
  * void     arch_work_begin(void)        forget it: the caller does it next  Context: thread
+ * void     arch_tlb_flush_page(uintptr_t) forget this core's translation of one page  Context: any
+ * void     arch_tlb_flush_all(void)     forget those of all programs' pages  Context: any
  * uint64_t arch_ticks(void)             this core's cycle counter           Context: any
  * uint64_t arch_ticks_ordered(void)     the same, after all earlier loads   Context: any
  */
@@ -115,7 +117,8 @@ enum arch_prot {
     PROT_W = 1 << 0,
     PROT_X = 1 << 1,
     PROT_USER = 1 << 2,
-    PROT_DEVICE = 1 << 3, /* uncached: registers */
+    PROT_DEVICE = 1 << 3,    /* uncached: registers */
+    PROT_NO_ACCESS = 1 << 4, /* a program's page that is kept, but may not even be read */
 };
 
 /* Address in the direct map of a byte of RAM. Context: any. */
@@ -149,10 +152,13 @@ void arch_udelay(uint32_t us);
  */
 paddr_t arch_space_create(void);
 
-/* Free the tables of a space that no core uses; the pages mapped in it are the caller's. */
-void arch_space_destroy(paddr_t root);
+/*
+ * Free the tables of a space that no core uses; the pages mapped in it are the caller's. between()
+ * is called now and then, since there may be many of them. Context: thread.
+ */
+void arch_space_destroy(paddr_t root, void (*between)(void));
 
-/* Make it this core's. Context: thread. */
+/* Make it this core's, which forgets all translations of programs' pages. Context: thread. */
 void arch_space_use(paddr_t root);
 
 /* The kernel's own space, for a core that runs no program. Context: any. */
@@ -166,12 +172,20 @@ paddr_t arch_kernel_space(void);
 int arch_page_map(paddr_t root, uintptr_t va, paddr_t pa, unsigned prot);
 
 /*
- * Take the page at `va` away, in the tables and in this core's TLB.
- * Returns: the frame that was mapped, or PADDR_NONE. Context: as arch_page_map.
+ * Take away the pages of [*va, end), in the tables alone: no TLB is flushed. Stops after `max`
+ * frames; *va is then where to go on, and `end` when there are no more.
+ * Returns: how many frames are in `frames`. Context: as arch_page_map.
  */
-paddr_t arch_page_unmap(paddr_t root, uintptr_t va);
+size_t arch_pages_take(paddr_t root, uintptr_t *va, uintptr_t end, paddr_t *frames, size_t max);
 
-/* What is mapped at the page of `va`? Returns: false if nothing. Context: as arch_page_map. */
+/*
+ * Give those pages of [start, end) that have a frame the protection `prot`, in the tables alone.
+ * Returns: was anything narrowed, so that TLBs have to be flushed? Context: as arch_page_map.
+ */
+bool arch_pages_protect(paddr_t root, uintptr_t start, uintptr_t end, unsigned prot);
+
+/* What is mapped at the page of `va`, PROT_NO_ACCESS included? Returns: false if nothing.
+ * Context: as arch_page_map. */
 bool arch_page_lookup(paddr_t root, uintptr_t va, paddr_t *pa, unsigned *prot);
 
 /*
@@ -181,8 +195,9 @@ bool arch_page_lookup(paddr_t root, uintptr_t va, paddr_t *pa, unsigned *prot);
 void *arch_stack_alloc(size_t bytes);
 
 /*
- * Copy between kernel and user memory; a fault on the user side ends the copy. The caller has
- * checked that the user side lies in the programs' range.
+ * Copy between kernel and user memory. A fault on the user side goes to vm_page_fault(), if
+ * interrupts are on, and ends the copy unless that made the page accessible. The caller has checked
+ * that the user side lies in the programs' range.
  * Returns: how many bytes were not copied. Context: thread.
  */
 size_t arch_copy_user(void *dst, const void *src, size_t n);
@@ -421,6 +436,20 @@ void reschedule_interrupt(void);
 
 /* smp: a started core is ready; runs on it, never returns. Context: cpu being started. */
 __attribute__((noreturn)) void smp_core_main(void);
+
+/*
+ * vm: a program, or a user copy, cannot touch the page at `address` of the running thread's space
+ * (below ARCH_USER_END). `access` is PROT_R, PROT_W or PROT_X. Context: thread, interrupts on.
+ * Sleeps: no. Locks: takes space, heap, frames.
+ */
+enum vm_fault {
+    VM_FAULT_DONE,      /* it can now: do the instruction again */
+    VM_FAULT_UNMAPPED,  /* nothing is mapped there */
+    VM_FAULT_NO_ACCESS, /* what is there may not be touched so */
+    VM_FAULT_GUARD,     /* it is in the guard below the stack */
+    VM_FAULT_NO_MEMORY,
+};
+enum vm_fault vm_page_fault(uintptr_t address, unsigned access);
 
 /* proc: a program did what ends it. Context: thread, interrupts on. Never returns. */
 struct user_fault {

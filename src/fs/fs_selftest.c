@@ -51,7 +51,7 @@ static struct fd_table *table;
 struct worker {
     unsigned id;
     uint32_t random;
-    struct space space;
+    struct space *space;
     unsigned char *bytes; /* BUFFER of them */
     void (*work)(struct worker *worker);
     struct thread *thread;
@@ -93,18 +93,19 @@ static void enter_work(void *arg)
 {
     struct worker *worker = arg;
     wait_for_all();
-    thread_use_space(worker->space.root);
+    thread_use_space(&worker->space->tlb);
     worker->work(worker);
-    thread_use_space(arch_kernel_space());
+    thread_use_space(&tlb_kernel);
 }
 
 static bool worker_start(struct worker *worker, unsigned id, void (*work)(struct worker *worker))
 {
     *worker = (struct worker){.id = id, .random = id + 1, .work = work};
     worker->bytes = heap_alloc(BUFFER, ALLOC_USER);
-    if (worker->bytes == NULL || space_create(&worker->space) != 0)
+    worker->space = space_create();
+    if (worker->bytes == NULL || worker->space == NULL)
         return selftest_expect(false, "no memory for worker %u", id);
-    if (selftest_expect(space_map(&worker->space, USER_BUFFER, BUFFER, PROT_W) == 0,
+    if (selftest_expect(space_map(worker->space, USER_BUFFER, BUFFER, PROT_W) == 0,
                         "no pages for worker %u", id))
         worker->thread = thread_create("fs worker", enter_work, worker, NULL);
     return selftest_expect(worker->thread != NULL, "no thread for worker %u", id);
@@ -114,7 +115,7 @@ static void worker_end(struct worker *worker)
 {
     if (worker->thread != NULL)
         thread_join(worker->thread);
-    space_destroy(&worker->space);
+    space_put(worker->space);
     heap_free(worker->bytes);
 }
 

@@ -57,6 +57,16 @@ enum delay_step {
     DELAY_P4,
     DELAY_Q1,
     DELAY_Q2,
+    DELAY_U1, /* smp/tlb.c, vm/space.c */
+    DELAY_U2,
+    DELAY_U3,
+    DELAY_F1,
+    DELAY_F2,
+    DELAY_F3,
+    DELAY_F4,
+    DELAY_F5,
+    DELAY_E1,
+    DELAY_E2,
     DELAY_STEPS,
 };
 

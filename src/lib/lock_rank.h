@@ -10,6 +10,7 @@ enum lock_rank {
     RANK_IPI_CONTROL = 1,
     RANK_SYSLOG,
     RANK_CONSOLE,
+    RANK_SPACE, /* a page fault takes it, also that of a user copy under the locks above */
 
     /* Held with interrupts off. */
     RANK_IRQS_OFF,

@@ -7,5 +7,6 @@ enum {
     SIGNAL_TRAP = 5,
     SIGNAL_BUS = 7,
     SIGNAL_FPE = 8,
+    SIGNAL_KILL = 9,
     SIGNAL_SEGV = 11,
 };

@@ -76,7 +76,10 @@ static int load(struct space *space)
         error = space_write(space, CODE, gates_program, bytes);
     if (error == 0)
         error = space_map(space, STACK, STACK_BYTES, PROT_W);
-    stop = error == 0 ? space_at(space, STACK_POINTER) : NULL;
+    void *at = NULL;
+    if (error == 0)
+        error = space_at(space, STACK_POINTER, &at);
+    stop = at;
     return error;
 }
 
@@ -104,18 +107,19 @@ static void test_gates_under_fire(void)
         selftest_skip("needs a second core");
         return;
     }
-    if (!selftest_expect(space_create(&process.space) == 0, "no memory"))
+    process.space = space_create();
+    if (!selftest_expect(process.space != NULL, "no memory"))
         return;
     int irq = ipi_register_handler(VECTOR, "gates selftest", count_rings);
     int error = arch_thread_prepare_user();
     if (error == 0)
-        error = load(&process.space);
+        error = load(process.space);
     if (selftest_expect(irq >= 0 && error == 0, "irq %d, loading %d", irq, error))
         run_under_fire(&process);
     if (irq >= 0)
         (void)ipi_unregister(VECTOR);
     (void)timer_cancel(&tick);
-    space_destroy(&process.space);
+    space_put(process.space);
 
     uint64_t nmis = arch_nmi_count(target) - nmis_before;
     unsigned long long sent = atomic_load(&rings_sent), taken = atomic_load(&rings_taken);

@@ -87,8 +87,10 @@ static int load_segment(struct file *file, const struct elf_segment *segment, st
         uint64_t piece = PAGE_SIZE - va % PAGE_SIZE;
         if (piece > segment->filesz - done)
             piece = segment->filesz - done;
-        if (file_read_kernel(file, segment->offset + done, space_at(space, va), piece) !=
-            (long)piece)
+        void *at;
+        error = space_at(space, va, &at);
+        if (error == 0 &&
+            file_read_kernel(file, segment->offset + done, at, piece) != (long)piece)
             error = -ENOEXEC;
         done += piece;
     }
@@ -98,7 +100,7 @@ static int load_segment(struct file *file, const struct elf_segment *segment, st
 /* ---- the stack ------------------------------------------------------------------------------- */
 
 struct stack_builder {
-    const struct space *space;
+    struct space *space;
     uintptr_t strings; /* grows down */
     int error;
 };
@@ -132,7 +134,7 @@ static int build_stack(struct space *space, const struct elf_image *image, const
     static uint64_t words[ARGS_MAX + AUXV_WORDS + 4]; /* one program is loaded at a time */
     if (argc + 1 > ARGS_MAX)
         return -E2BIG;
-    int error = space_map(space, STACK_TOP - STACK_BYTES, STACK_BYTES, PROT_W);
+    int error = space_map_stack(space, STACK_TOP, STACK_BYTES);
     if (error != 0)
         return error;
     struct stack_builder stack = {.space = space, .strings = STACK_TOP, .error = 0};

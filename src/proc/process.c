@@ -24,6 +24,8 @@ static const char *signal_name(int signal)
         return "SIGBUS";
     case SIGNAL_FPE:
         return "SIGFPE";
+    case SIGNAL_KILL:
+        return "SIGKILL";
     case SIGNAL_SEGV:
         return "SIGSEGV";
     default:
@@ -45,9 +47,9 @@ void process_run_loaded(struct process *process, uintptr_t entry, uintptr_t stac
 {
     struct thread *self = thread_current();
     self->process = process;
-    thread_use_space(process->space.root);
+    thread_use_space(&process->space->tlb);
     arch_user_run(entry, stack);
-    thread_use_space(arch_kernel_space());
+    thread_use_space(&tlb_kernel);
     self->process = NULL;
 }
 
@@ -57,18 +59,19 @@ int process_run(const char *path, const char *const *args, size_t argc, struct p
     struct process process = {.pid = PROCESS_INIT_PID};
     struct loaded_program program;
     set_name(&process, path);
-    if (space_create(&process.space) != 0) {
+    process.space = space_create();
+    if (process.space == NULL) {
         log_err("%s: not enough memory for its address space", path);
         return -ENOMEM;
     }
     int error = arch_thread_prepare_user();
     if (error == 0)
-        error = program_load(path, args, argc, &process.space, &program);
+        error = program_load(path, args, argc, process.space, &program);
     if (error == 0) {
         process_run_loaded(&process, program.entry, program.stack);
         *end = process.end;
     }
-    space_destroy(&process.space);
+    space_put(process.space);
     return error;
 }
 

@@ -21,7 +21,7 @@ struct process_end {
 struct process {
     int pid;
     char name[PROCESS_NAME_MAX]; /* the last part of its path, cut */
-    struct space space;
+    struct space *space;
     struct process_end end;
 };
 

@@ -54,9 +54,10 @@ static void run(void *arg)
 static bool start(struct runner *runner, size_t number)
 {
     *runner = (struct runner){.process = {.pid = (int)number + 1, .name = "threads"}};
-    if (space_create(&runner->process.space) != 0)
+    runner->process.space = space_create();
+    if (runner->process.space == NULL)
         return false;
-    if (load(&runner->process.space, number) == 0)
+    if (load(runner->process.space, number) == 0)
         runner->thread = thread_create("ring 3", run, runner, NULL);
     return runner->thread != NULL;
 }
@@ -90,7 +91,7 @@ static void test_ring3(void)
         struct process_end end = runners[i].process.end;
         if (runners[i].thread != NULL)
             thread_join(runners[i].thread);
-        space_destroy(&runners[i].process.space);
+        space_put(runners[i].process.space);
         selftest_expect(runners[i].error == 0 && !end.by_signal && end.value == 0,
                         "runner %zu: error %d, %s %d", i, runners[i].error,
                         end.by_signal ? "signal" : "status", end.value);

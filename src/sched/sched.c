@@ -220,8 +220,7 @@ static void switch_to_next(struct run_queue *queue)
     queue->current = to;
     this_cpu(current_thread) = to;
     to->since_ns = arch_clock_ns();
-    if (to->space != from->space)
-        arch_space_use(to->space);
+    tlb_switch(from->space, to->space);
     arch_thread_switch(&from->arch, &to->arch);
     finish_switch(); /* `from` again, later, perhaps on another core */
 }
@@ -264,11 +263,12 @@ void thread_point(void)
         give_way(false);
 }
 
-void thread_use_space(paddr_t root)
+void thread_use_space(struct tlb_space *space)
 {
+    struct thread *self = thread_current();
     uint64_t flags = arch_irq_save();
-    thread_current()->space = root;
-    arch_space_use(root);
+    tlb_switch(self->space, space);
+    self->space = space;
     arch_irq_restore(flags);
 }
 
@@ -547,7 +547,7 @@ void sched_core_init(void)
     struct thread *idle = this_cpu_ptr(idle_thread);
     atomic_init(&idle->cpu, arch_cpu());
     cpumask_set(&idle->affinity, arch_cpu());
-    idle->space = arch_kernel_space();
+    idle->space = &tlb_kernel;
     (void)text_copy(idle->name, "idle", sizeof(idle->name));
     arch_thread_adopt(&idle->arch);
 

@@ -69,7 +69,7 @@ static struct thread *thread_alloc(const char *name, const struct cpumask *affin
         return NULL;
     }
     thread->stack_top = stack;
-    thread->space = arch_kernel_space();
+    thread->space = &tlb_kernel;
     cpumask_copy(&thread->affinity, affinity);
     atomic_init(&thread->refs, 2);
     wait_queue_init(&thread->ended);

@@ -16,6 +16,7 @@
 #include "lib/cpumask.h"
 #include "lib/list.h"
 #include "sched/wait.h"
+#include "smp/tlb.h"
 
 struct process;
 
@@ -48,7 +49,7 @@ struct thread {
     struct wait_queue ended; /* who waits in thread_join() */
 
     char name[THREAD_NAME_MAX]; /* I */
-    paddr_t space;              /* P: its own: the address space that it runs in */
+    struct tlb_space *space;    /* P: its own: the address space that it runs in */
     struct process *process;    /* P: its own: NULL for a kernel thread */
     struct claim *claims;       /* P: its own: the first (sched/claim.c) */
 };
@@ -116,8 +117,11 @@ void thread_get_affinity(struct thread *thread, struct cpumask *mask);
 bool thread_hold_core(cpu_t *core);
 void thread_unhold_core(struct thread *thread);
 
-/* Use the address space `root` from now on, on whatever core. Context: thread. */
-void thread_use_space(paddr_t root);
+/*
+ * Use this address space from now on, on whatever core; &tlb_kernel for none of a program's. The
+ * caller sees to it that it stays until the thread uses another one. Context: thread.
+ */
+void thread_use_space(struct tlb_space *space);
 
 /* ---- blocking: what wait queues are made of -------------------------------------------------- */
 

@@ -93,6 +93,19 @@ static inline void arch_work_begin(void)
     __asm__ volatile("" : : : "memory"); /* first: what is noted from here on is not forgotten */
 }
 
+/* Intel SDM vol 3A, "Operations that Invalidate TLBs and Paging-Structure Caches". */
+static inline void arch_tlb_flush_page(uintptr_t va)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+/* A load of CR3 leaves the global pages alone: they are the kernel's. */
+static inline void arch_tlb_flush_all(void)
+{
+    uint64_t cr3;
+    __asm__ volatile("mov %%cr3, %0; mov %0, %%cr3" : "=r"(cr3) : : "memory");
+}
+
 static inline void arch_relax(void)
 {
     __asm__ volatile("pause" : : : "memory");

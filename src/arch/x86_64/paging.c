@@ -31,7 +31,8 @@
 #define PTE_CACHE_DISABLE (UINT64_C(1) << 4)
 #define PTE_LARGE (UINT64_C(1) << 7) /* in a directory or directory-pointer entry */
 #define PTE_GLOBAL (UINT64_C(1) << 8)
-#define PTE_DATA (UINT64_C(1) << 9) /* ours: not executable, also where the CPU has no NX */
+#define PTE_DATA (UINT64_C(1) << 9)  /* ours: not executable, also where the CPU has no NX */
+#define PTE_HELD (UINT64_C(1) << 10) /* ours: a frame that may not be touched; not present */
 #define PTE_NX (UINT64_C(1) << 63)
 #define PTE_ADDRESS UINT64_C(0x000ffffffffff000)
 
@@ -70,6 +71,12 @@ static uint64_t *table_alloc(void)
     return table;
 }
 
+/* A table of a program's: it must not eat what the kernel needs. */
+static uint64_t *user_table_alloc(void)
+{
+    return page_alloc_one(ALLOC_USER | ALLOC_ZERO);
+}
+
 static unsigned index_at(uint64_t va, int level)
 {
     return va >> (PAGE_SHIFT + 9 * (level - 1)) & (TABLE_ENTRIES - 1);
@@ -95,11 +102,13 @@ static uint64_t *entry_for(uint64_t *root, uint64_t va, int level, bool make)
     for (int at = LEVEL_TOP; at > level; at--) {
         uint64_t *entry = &table[index_at(va, at)];
         if ((*entry & PTE_PRESENT) == 0) {
-            uint64_t *fresh = make ? table_alloc() : NULL;
-            if (fresh == NULL)
-                return NULL;
             /* the leaf decides what is allowed; a table of the user half is open to ring 3 */
             uint64_t user = va < USER_END ? PTE_USER : 0;
+            uint64_t *fresh = NULL;
+            if (make)
+                fresh = user != 0 ? user_table_alloc() : table_alloc();
+            if (fresh == NULL)
+                return NULL;
             *entry = arch_direct_to_phys(fresh) | PTE_PRESENT | PTE_WRITE | user;
         } else if ((*entry & PTE_LARGE) != 0) {
             return NULL;
@@ -112,6 +121,8 @@ static uint64_t *entry_for(uint64_t *root, uint64_t va, int level, bool make)
 static uint64_t leaf_bits(unsigned prot)
 {
     uint64_t bits = PTE_PRESENT;
+    if ((prot & PROT_NO_ACCESS) != 0)
+        return PTE_HELD;
     if ((prot & PROT_W) != 0)
         bits |= PTE_WRITE;
     if ((prot & PROT_X) == 0)
@@ -379,7 +390,7 @@ bool paging_is_stack(uintptr_t va)
 
 paddr_t arch_space_create(void)
 {
-    uint64_t *root = table_alloc();
+    uint64_t *root = user_table_alloc();
     if (root == NULL)
         return PADDR_NONE;
     memcpy(&root[USER_TOP_ENTRIES], &kernel_root[USER_TOP_ENTRIES],
@@ -388,18 +399,19 @@ paddr_t arch_space_create(void)
 }
 
 /* Free the tables below `table`, itself one of `level`; at most four deep. */
-static void free_tables(uint64_t *table, int level, int entries)
+static void free_tables(uint64_t *table, int level, int entries, void (*between)(void))
 {
     for (int i = 0; i < entries && level > LEVEL_PAGE; i++) {
         if ((table[i] & PTE_PRESENT) != 0)
-            free_tables(table_of(table[i]), level - 1, TABLE_ENTRIES);
+            free_tables(table_of(table[i]), level - 1, TABLE_ENTRIES, between);
     }
     page_free_one(table);
+    between();
 }
 
-void arch_space_destroy(paddr_t root)
+void arch_space_destroy(paddr_t root, void (*between)(void))
 {
-    free_tables(arch_direct(root), LEVEL_TOP, USER_TOP_ENTRIES);
+    free_tables(arch_direct(root), LEVEL_TOP, USER_TOP_ENTRIES, between);
 }
 
 void arch_space_use(paddr_t root)
@@ -414,30 +426,87 @@ int arch_page_map(paddr_t root, uintptr_t va, paddr_t pa, unsigned prot)
     uint64_t *entry = entry_for(arch_direct(root), va, LEVEL_PAGE, true);
     if (entry == NULL)
         return -ENOMEM;
-    if ((*entry & PTE_PRESENT) != 0)
+    if (*entry != 0)
         return -EEXIST;
     *entry = pa | leaf_bits(prot | PROT_USER);
     return 0;
 }
 
-paddr_t arch_page_unmap(paddr_t root, uintptr_t va)
+/*
+ * The next table of LEVEL_PAGE at or behind *va and before `end`; *va moves to the first page that
+ * it has entries for, at least to where it was. Returns: NULL if there is none, with *va at `end`.
+ */
+static uint64_t *next_page_table(paddr_t root, uintptr_t *va, uintptr_t end)
 {
-    uint64_t *entry = entry_for(arch_direct(root), va, LEVEL_PAGE, false);
-    if (entry == NULL || (*entry & PTE_PRESENT) == 0)
-        return PADDR_NONE;
-    paddr_t pa = *entry & PTE_ADDRESS;
-    *entry = 0;
-    __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
-    return pa;
+    while (*va < end) {
+        uint64_t *table = arch_direct(root);
+        int level = LEVEL_TOP;
+        while (level > LEVEL_PAGE && (table[index_at(*va, level)] & PTE_PRESENT) != 0) {
+            table = table_of(table[index_at(*va, level)]);
+            level--;
+        }
+        if (level == LEVEL_PAGE)
+            return table;
+        *va = (*va | (level_bytes(level) - 1)) + 1; /* nothing in all that one entry covers */
+    }
+    *va = end;
+    return NULL;
+}
+
+size_t arch_pages_take(paddr_t root, uintptr_t *va, uintptr_t end, paddr_t *frames, size_t max)
+{
+    size_t count = 0;
+    uint64_t *table;
+    while ((table = next_page_table(root, va, end)) != NULL) {
+        do {
+            uint64_t *entry = &table[index_at(*va, LEVEL_PAGE)];
+            if (*entry != 0) {
+                if (count == max)
+                    return count;
+                frames[count++] = *entry & PTE_ADDRESS;
+                *entry = 0;
+            }
+            *va += PAGE_SIZE;
+        } while (*va < end && index_at(*va, LEVEL_PAGE) != 0);
+    }
+    return count;
+}
+
+/* Does the entry `now` forbid something that `before` allowed? */
+static bool is_narrower(uint64_t now, uint64_t before)
+{
+    bool loses = (before & ~now & (PTE_PRESENT | PTE_WRITE)) != 0;
+    return (before & PTE_PRESENT) != 0 && (loses || (now & ~before & PTE_DATA) != 0);
+}
+
+bool arch_pages_protect(paddr_t root, uintptr_t start, uintptr_t end, unsigned prot)
+{
+    uint64_t bits = leaf_bits(prot | PROT_USER);
+    bool narrower = false;
+    uintptr_t va = start;
+    uint64_t *table;
+    while ((table = next_page_table(root, &va, end)) != NULL) {
+        do {
+            uint64_t *entry = &table[index_at(va, LEVEL_PAGE)];
+            uint64_t now = *entry == 0 ? 0 : (*entry & PTE_ADDRESS) | bits;
+            narrower = narrower || is_narrower(now, *entry);
+            *entry = now;
+            va += PAGE_SIZE;
+        } while (va < end && index_at(va, LEVEL_PAGE) != 0);
+    }
+    return narrower;
 }
 
 bool arch_page_lookup(paddr_t root, uintptr_t va, paddr_t *pa, unsigned *prot)
 {
     const uint64_t *entry = entry_for(arch_direct(root), va, LEVEL_PAGE, false);
-    if (entry == NULL || (*entry & PTE_PRESENT) == 0)
+    if (entry == NULL || *entry == 0)
         return false;
     *pa = *entry & PTE_ADDRESS;
-    *prot = ((*entry & PTE_WRITE) != 0 ? PROT_W : 0) | ((*entry & PTE_DATA) == 0 ? PROT_X : 0) |
-            ((*entry & PTE_USER) != 0 ? PROT_USER : 0);
+    if ((*entry & PTE_HELD) != 0)
+        *prot = PROT_NO_ACCESS;
+    else
+        *prot = ((*entry & PTE_WRITE) != 0 ? PROT_W : 0) | ((*entry & PTE_DATA) == 0 ? PROT_X : 0) |
+                ((*entry & PTE_USER) != 0 ? PROT_USER : 0);
     return true;
 }

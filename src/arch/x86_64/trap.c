@@ -21,6 +21,7 @@
 #include "lib/lock_debug.h"
 #include "lib/log.h"
 #include "lib/panic.h"
+#include "lib/signal.h"
 
 enum {
     SYSRET_BASE = SEL_USER_DATA - 8, /* data at + 8, 64-bit code at + 16 */
@@ -123,6 +124,13 @@ static const char *page_fault_access(uint64_t error)
     return (error & PF_WRITE) != 0 ? "write to" : "read of";
 }
 
+static const char *forbidden_cause(uint64_t error)
+{
+    if ((error & PF_FETCH) != 0)
+        return "the page is not executable";
+    return (error & PF_WRITE) != 0 ? "the page is read-only" : "the page may not be read";
+}
+
 static const char *page_fault_cause(uint64_t error, uint64_t address)
 {
     if ((error & PF_RESERVED) != 0)
@@ -131,27 +139,37 @@ static const char *page_fault_cause(uint64_t error, uint64_t address)
         return "it belongs to the kernel";
     if ((error & PF_PRESENT) == 0)
         return "no page is mapped there";
-    if ((error & PF_FETCH) != 0)
-        return "the page is not executable";
-    return (error & PF_WRITE) != 0 ? "the page is read-only" : "the page may not be read";
+    return forbidden_cause(error);
 }
 
-/* Does a user copy expect this fault? Then go on at its fixup. */
-static bool fix_up(struct trap_frame *frame, uint64_t address)
+/* The same of a fault that vm has judged: a page without a frame is not present, whatever its
+ * program may do with it. */
+static const char *judged_cause(uint64_t error, uint64_t address, enum vm_fault judgement)
 {
-    if (address >= ARCH_USER_END)
-        return false; /* the kernel's side of the copy: a bug, not an error */
-    for (const struct extable_entry *entry = extable_start; entry < extable_end; entry++) {
-        if (entry->fault == frame->rip) {
-            frame->rip = entry->fixup;
-            return true;
-        }
+    switch (judgement) {
+    case VM_FAULT_NO_ACCESS:
+        return forbidden_cause(error);
+    case VM_FAULT_GUARD:
+        return "the guard below the stack: the stack has overrun";
+    case VM_FAULT_NO_MEMORY:
+        return "memory ran out";
+    default:
+        return page_fault_cause(error, address);
     }
-    return false;
+}
+
+/* Where a user copy wants to go on that cannot do the access at `rip`; 0 if none is there. */
+static uint64_t find_fixup(uint64_t rip)
+{
+    for (const struct extable_entry *entry = extable_start; entry < extable_end; entry++) {
+        if (entry->fault == rip)
+            return entry->fixup;
+    }
+    return 0;
 }
 
 __attribute__((noreturn)) static void user_exception(const struct trap_frame *frame,
-                                                     uint64_t address)
+                                                     uint64_t address, enum vm_fault judgement)
 {
     const struct exception *exception = &exceptions[frame->vector];
     struct user_fault fault = {
@@ -165,7 +183,9 @@ __attribute__((noreturn)) static void user_exception(const struct trap_frame *fr
         fault.has_address = true;
         fault.address = address;
         fault.access = page_fault_access(frame->error);
-        fault.cause = page_fault_cause(frame->error, address);
+        fault.cause = judged_cause(frame->error, address, judgement);
+        if (judgement == VM_FAULT_NO_MEMORY)
+            fault.signal = SIGNAL_KILL;
     }
     arch_irq_enable();
     proc_user_fault(&fault);
@@ -237,15 +257,50 @@ static void take_nmi(const struct trap_frame *frame)
         context_leave(CONTEXT_NMI, entered);
 }
 
+/* Let vm look at a fault at a program's address. Interrupts are off before and after. */
+static enum vm_fault ask_vm(uint64_t error, uint64_t address)
+{
+    unsigned access = (error & PF_WRITE) != 0 ? PROT_W : PROT_R;
+    arch_irq_enable();
+    enum vm_fault judgement = vm_page_fault(address, (error & PF_FETCH) != 0 ? PROT_X : access);
+    arch_irq_disable();
+    return judgement;
+}
+
+/*
+ * A program, or a user copy, touched a page that is not there, or not for that. A copy that was
+ * made with interrupts off may hold a lock that vm would take, and ends here.
+ */
+static void page_fault(struct trap_frame *frame)
+{
+    uint64_t address = read_cr2();
+    bool from_user = trap_from_user(frame);
+    /* beyond, it is the kernel's side of the copy: a bug, not an error */
+    uint64_t fixup = from_user || address >= ARCH_USER_END ? 0 : find_fixup(frame->rip);
+    if (!from_user && fixup == 0)
+        kernel_exception(frame, address);
+    enum vm_fault judgement = VM_FAULT_UNMAPPED;
+    if (address < ARCH_USER_END && (frame->error & PF_RESERVED) == 0 &&
+        (frame->rflags & X86_FLAGS_IF) != 0)
+        judgement = ask_vm(frame->error, address);
+    if (from_user && judgement != VM_FAULT_DONE)
+        user_exception(frame, address, judgement);
+    if (from_user)
+        trap_return_work(frame); /* interrupts were on: the thread's slice may have ended */
+    else if (judgement != VM_FAULT_DONE)
+        frame->rip = fixup;
+}
+
 void trap_dispatch(struct trap_frame *frame)
 {
-    uint64_t address = frame->vector == TRAP_PF ? read_cr2() : 0;
     if (frame->vector == TRAP_NMI)
         take_nmi(frame);
+    else if (frame->vector == TRAP_PF)
+        page_fault(frame);
     else if (trap_from_user(frame) && exceptions[frame->vector].signal != 0)
-        user_exception(frame, address);
-    else if (frame->vector != TRAP_PF || !fix_up(frame, address))
-        kernel_exception(frame, address);
+        user_exception(frame, 0, VM_FAULT_UNMAPPED);
+    else
+        kernel_exception(frame, 0);
 }
 
 /* ---- interrupts ------------------------------------------------------------------------------ */

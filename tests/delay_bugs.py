@@ -3,7 +3,7 @@
 
 Where a bug makes one step two, the delay point of that step comes between them. A store that stays
 in a store buffer while a later load overtakes it is written as what comes of it: the store after the
-load.
+load. A walk of the page tables that the CPU may do ahead of time is written as a copy.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ class Bug:
 
 IPI, IRQ, CALL, LOG = "src/smp/ipi.c", "src/irq/irq.c", "src/smp/call.c", "src/lib/log.c"
 SCHED = "src/sched/sched.c"
+TLB, SPACE = "src/smp/tlb.c", "src/vm/space.c"
 
 ADD = """    delay_at(DELAY_S3);
     /* step S3; release: what the caller wrote before the ring is seen by the handler (irq.c,
@@ -208,4 +209,59 @@ IDLE = [
     Bug("idle", "NO_HELPER", ((SCHED, HELP, "        (void)helper;\n"),), NOT_ALL_RUN),
 ]
 
-BUGS = [*RING, *REMOVAL, *INBOX, *LOGS, *IDLE]
+SET_CORE = """    if (to != &tlb_kernel)
+        cpumask_set(&to->cores, arch_cpu()); /* step U1 */
+"""
+LOAD = """    load(to); /* step U2 */
+"""
+CLEAR_CORE = """    delay_at(DELAY_U3);
+    if (from != &tlb_kernel)
+        cpumask_clear(&from->cores, arch_cpu()); /* step U3 */
+"""
+WALK = """    char byte;
+    (void)arch_copy_user(&byte, (const void *)0x10000000, 1);
+"""
+TAKE_PAGES = """    delay_at(DELAY_F1);
+    /* step F1 */
+    size_t count = arch_pages_take(space->tlb.root, va, end, frames, FRAMES_AT_ONCE);
+"""
+FLUSH = """    if (count > 0)
+        tlb_flush(&space->tlb, start, *va);
+"""
+LOOK_AT_CORES = """    struct tlb_space seen = {.root = space->tlb.root};
+    cpumask_copy(&seen.cores, &space->tlb.cores);
+"""
+FREE_FRAMES = """    delay_at(DELAY_F5);
+    for (size_t i = 0; i < count; i++)
+        page_free(frames[i], 0); /* step F5 */
+"""
+SELF = """    if (cpumask_test_and_clear(&others, arch_cpu())) /* step F4 */
+        flush_here(&flush);
+"""
+CALL_OTHERS = """    if (cpumask_next(&others, 0) != CPU_NONE)
+        (void)call_on_many(&others, flush_here, &flush);
+"""
+WAIT_UNUSED = """        while (cpumask_test(&space->cores, cpu))
+            core_wait_turn(&wait, cpu, "leave an address space");
+"""
+FREE_FRAME = r"# delay-shootdown: \d+ reads of a frame that was free"
+STILL_USED = r"panic: core \d+: core \d+ still uses the address space that is to be freed"
+OWN = r"# delay-shootdown: who took the page away can still read it"
+BIT_AFTER_WALK = ((TLB, SET_CORE, ""), (TLB, LOAD, LOAD + WALK + between("U1") + SET_CORE))
+SHOOTDOWN = [
+    Bug("shootdown", "U1_LATE", BIT_AFTER_WALK, FREE_FRAME),
+    Bug("shootdown", "U1_PLAIN", BIT_AFTER_WALK, FREE_FRAME),
+    Bug("shootdown", "U3_FIRST", ((TLB, CLEAR_CORE, ""), (TLB, between("U2") + LOAD,
+                                                          CLEAR_CORE + between("U2") + LOAD)),
+        STILL_USED),
+    Bug("shootdown", "NO_F2", ((SPACE, TAKE_PAGES, LOOK_AT_CORES + TAKE_PAGES),
+                               (SPACE, FLUSH, FLUSH.replace("space->tlb", "seen"))), FREE_FRAME),
+    Bug("shootdown", "NO_SELF", ((TLB, SELF, "    (void)cpumask_test_and_clear(&others, arch_cpu());\n"),),
+        OWN),
+    Bug("shootdown", "NO_CALL", ((TLB, CALL_OTHERS, ""),), FREE_FRAME, every_time=True),
+    Bug("shootdown", "F5_FIRST", ((SPACE, FLUSH, FREE_FRAMES), (SPACE, FREE_FRAMES, FLUSH)),
+        FREE_FRAME),
+    Bug("shootdown", "NO_E1", ((TLB, WAIT_UNUSED, "        (void)wait;\n"),), STILL_USED),
+]
+
+BUGS = [*RING, *REMOVAL, *INBOX, *LOGS, *IDLE, *SHOOTDOWN]

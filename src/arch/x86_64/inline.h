@@ -130,3 +130,14 @@ static inline uint64_t arch_ticks_ordered(void)
     __asm__ volatile("lfence" : : : "memory");
     return arch_ticks();
 }
+
+/* Copy `count` words upward; fill with them. Both at any alignment. Intel SDM vol 2B, "REP". */
+static inline void arch_copy_words(void *dst, const void *src, size_t count)
+{
+    __asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(count) : : "memory");
+}
+
+static inline void arch_fill_words(void *dst, uint64_t word, size_t count)
+{
+    __asm__ volatile("rep stosq" : "+D"(dst), "+c"(count) : "a"(word) : "memory");
+}

@@ -163,3 +163,18 @@ struct arch_thread {
 
 void *arch_direct(paddr_t pa);
 paddr_t arch_direct_to_phys(const void *va);
+
+static inline void arch_copy_words(void *dst, const void *src, size_t count)
+{
+    unsigned char *to = dst;
+    const unsigned char *from = src;
+    for (size_t i = 0; i < count * sizeof(uint64_t); i++)
+        to[i] = from[i];
+}
+
+static inline void arch_fill_words(void *dst, uint64_t word, size_t count)
+{
+    unsigned char *to = dst;
+    for (size_t i = 0; i < count * sizeof(word); i++)
+        to[i] = (unsigned char)(word >> i % sizeof(word) * 8);
+}

@@ -82,7 +82,7 @@ USER_LIB := $(patsubst %,$(B)/obj/%.o,$(sort $(wildcard user/lib/*.c user/lib/*.
 USER_BIN := $(USER_C:user/%.c=$(B)/user/%) $(USER_ASM:user/%.asm=$(B)/user/%)
 
 GENERATED := $(addprefix $(B)/gen/,syscall_proto.h syscall_table.inc syscall_numbers.h \
-	syscall_numbers.inc carillon_stubs.asm carillon_raw.h system-calls.md)
+	syscall_numbers.inc carillon_stubs.asm carillon_raw.h system-calls.md linux_names.h)
 OFFSETS   := $(B)/gen/asm_offsets.inc
 
 # ---- the tools that the asked-for targets need ---------------------------------------------------
@@ -183,7 +183,10 @@ $(OFFSETS): src/arch/x86_64/asm_offsets.c tools/asm-offsets $(B)/stamp/kernel | 
 
 $(GENERATED) &: src/syscall/syscalls.tbl src/lib/errno.h tools/gen-syscalls | need
 	$(call say,GEN     $(B)/gen from $<)
-	$(Q)tools/gen-syscalls --errno src/lib/errno.h --output $(B)/gen $<
+	@mkdir -p $(B)/gen
+	$(Q)echo '#include <asm/unistd_64.h>' | $(CC) -E -dM - > $(B)/gen/linux_numbers.txt
+	$(Q)tools/gen-syscalls --errno src/lib/errno.h --linux $(B)/gen/linux_numbers.txt \
+		--output $(B)/gen $<
 
 $(B)/obj/user/%.c.o: user/%.c $(B)/stamp/user | $(GENERATED) need
 	$(call say,CC      $<)

@@ -19,6 +19,7 @@
 #include "lib/text.h"
 #include "mm/page.h"
 #include "proc/process.h"
+#include "proc/shutdown.h"
 #include "proc/tty.h"
 #include "sched/thread.h"
 #include "smp/call.h"
@@ -30,7 +31,7 @@ enum {
     EXIT_STATUS_MAX = 120, /* what debugexit can tell of a program's status */
     EXIT_SIGNAL = 121,
     EXIT_PANIC = 122,
-    RINGS_WAIT_MS = 5000,
+    END_WAIT_MS = 5000,
     KIB = 1024,
 };
 #define NS_PER_MS UINT64_C(1000000)
@@ -76,6 +77,14 @@ static const char *power_off_trouble(int error)
     return error == -ENODEV ? "this machine offers no ACPI S5" : "ACPI S5 has no effect";
 }
 
+/* Returns only if it failed; then it has said so. */
+static void power_off(void)
+{
+    int error = arch_power_off();
+    console_line("power off: %s; all cores halt", power_off_trouble(error));
+    console_flush();
+}
+
 __attribute__((noreturn)) static void end_panic(void)
 {
     console_flush();
@@ -83,11 +92,8 @@ __attribute__((noreturn)) static void end_panic(void)
         arch_debug_exit(EXIT_PANIC);
     if (params.panic == PARAM_PANIC_REBOOT)
         arch_reset();
-    if (params.panic == PARAM_PANIC_OFF) {
-        int error = arch_power_off(); /* returns only if it failed */
-        console_line("power off: %s; all cores halt", power_off_trouble(error));
-        console_flush();
-    }
+    if (params.panic == PARAM_PANIC_OFF)
+        power_off();
     arch_halt_forever();
 }
 
@@ -180,9 +186,7 @@ __attribute__((noreturn)) static void shut_down(const char *what, struct process
     else if (params.debugexit)
         arch_debug_exit((uint8_t)(end.value < EXIT_STATUS_MAX ? end.value : EXIT_STATUS_MAX));
 
-    int error = arch_power_off(); /* returns only if it failed */
-    console_line("power off: %s; all cores halt", power_off_trouble(error));
-    console_flush();
+    power_off();
     (void)arch_stop_others();
     arch_halt_forever();
 }
@@ -194,21 +198,48 @@ __attribute__((noreturn)) static void run_selftests(void *arg)
     shut_down("selftest", (struct process_end){.value = failed == 0 ? 0 : 1});
 }
 
-__attribute__((noreturn)) static void run_init(void *arg)
+/* What a program asked for in place of init's end. */
+__attribute__((noreturn)) static void obey(enum shutdown how)
 {
-    struct process_end end;
-    (void)arg;
+    console_line("%s", how == SHUTDOWN_RESTART ? "restart"
+                       : how == SHUTDOWN_HALT  ? "halt"
+                                               : "power off");
+    console_flush();
+    if (how == SHUTDOWN_RESTART)
+        arch_reset();
+    if (params.debugexit)
+        arch_debug_exit(0);
+    if (how == SHUTDOWN_POWER_OFF)
+        power_off();
+    (void)arch_stop_others();
+    arch_halt_forever();
+}
+
+static void prepare_files(void)
+{
     unpack_initrd(); /* needs: the boot modules */
     if (tty_init() != 0)
         panic("not enough memory for the terminal");
-    (void)fs_create_devices(); /* needs: the archive unpacked, the devices registered */
+    if (fs_create_devices() != 0) /* needs: the archive unpacked, the devices registered */
+        log_err("initrd: some of /dev could not be made");
     report_memory();
     while (log_pending())
         log_drain(); /* the boot's lines stand before the program's */
-    if (process_run(params.init, params.init_args, params.init_arg_count, &end) != 0)
+}
+
+__attribute__((noreturn)) static void run_init(void *arg)
+{
+    struct process_end end = {0};
+    (void)arg;
+    prepare_files();
+    if (process_run_init(params.init, params.init_args, params.init_arg_count, &end) != 0)
         panic("no init: %s could not be started", params.init);
-    if (!ipi_wait_quiet(RINGS_WAIT_MS * NS_PER_MS))
-        log_err("ipi: some rings were not taken within %d ms", RINGS_WAIT_MS);
+    if (!process_wait_detached(END_WAIT_MS * NS_PER_MS))
+        log_err("some programs have not ended within %d ms", END_WAIT_MS);
+    if (!ipi_wait_quiet(END_WAIT_MS * NS_PER_MS))
+        log_err("ipi: some rings were not taken within %d ms", END_WAIT_MS);
+    if (shutdown_requested() != SHUTDOWN_NONE)
+        obey(shutdown_requested());
     shut_down("init", end);
 }
 

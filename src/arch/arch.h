@@ -64,6 +64,10 @@ enum {
  * void     arch_tlb_flush_all(void)     forget those of all programs' pages  Context: any
  * uint64_t arch_ticks(void)             this core's cycle counter           Context: any
  * uint64_t arch_ticks_ordered(void)     the same, after all earlier loads   Context: any
+ * void     arch_copy_words(void *dst, const void *src, size_t count)
+ *                                       copy words of 8 bytes upward        Context: any
+ * void     arch_fill_words(void *dst, uint64_t word, size_t count)
+ *                                       fill with them                      Context: any
  */
 
 /* ---- set-up: the machine's part of main.c's list, in this order, boot core only ---------------
@@ -135,6 +139,8 @@ uint64_t arch_clock_ns(void);
 uint64_t arch_ticks_to_ns(uint64_t ticks);
 /* arch_ticks() at the kernel's entry. Context: any. */
 uint64_t arch_boot_ticks(void);
+/* A random number of the processor's own (RDRAND). Returns: false if it has none. Context: any. */
+bool arch_random_u64(uint64_t *number);
 /* Spin for at least `us` microseconds. Context: any. */
 void arch_udelay(uint32_t us);
 
@@ -207,12 +213,42 @@ size_t arch_copy_user(void *dst, const void *src, size_t n);
 /*
  * Run ring 3 from `entry` with the stack pointer `stack`, all other registers and the vector state
  * clean. Comes back when the thread calls arch_user_exit().
- * Context: thread, interrupts on, after arch_thread_prepare_user().
+ * Context: thread, interrupts on; the thread was prepared for it (arch_thread_prepare_user).
  */
 void arch_user_run(uintptr_t entry, uintptr_t stack);
 
 /* Drop the trap that the thread is in and return from its arch_user_run(). Context: thread. */
 __attribute__((noreturn)) void arch_user_exit(void);
+
+/*
+ * What ring 3 would go on with if the system call that the calling thread is in returned `result`:
+ * registers, flags, vector state, TLS base, for another thread to go on from. `stack`, unless 0, in
+ * place of its stack pointer.
+ * Returns: the state, or NULL without memory. Context: thread, in a system call. Sleeps: no.
+ */
+struct arch_user_state;
+struct arch_user_state *arch_user_state_save(long result, uintptr_t stack);
+void arch_user_state_free(struct arch_user_state *state);
+
+/* As arch_user_run(), but go on from `state`, which is freed. */
+void arch_user_continue(struct arch_user_state *state);
+
+/* The number by which the calling thread's program called a gate. Context: thread, in a system
+ * call. */
+uint64_t arch_user_call_number(void);
+
+/* Was that the gate of Linux's calls (syscall), not int 0x80? Context: as there. */
+bool arch_user_call_is_linux(void);
+
+/*
+ * The base of the calling thread's FS segment in ring 3: where its thread-local storage is.
+ * Setting: false for an address that is not in the programs' range. Context: thread.
+ */
+bool arch_user_set_tls(uintptr_t base);
+uintptr_t arch_user_tls(void);
+
+/* Processor features for AT_HWCAP: CPUID leaf 1, EDX. Context: any. */
+uint32_t arch_user_hwcap(void);
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
@@ -220,6 +256,7 @@ __attribute__((noreturn)) void arch_user_exit(void);
 struct arch_thread {
     uint64_t rsp;       /* its kernel stack, the callee-saved registers on top */
     uint64_t entry_rsp; /* in arch_user_run(): where entries from ring 3 begin on that stack */
+    uint64_t fs_base;   /* ring 3's, where its thread-local storage is */
     void *fpu;          /* x87 and vector state; NULL of a thread that never ran ring 3 */
 };
 
@@ -238,8 +275,11 @@ void arch_thread_adopt(struct arch_thread *thread);
  */
 void arch_thread_switch(struct arch_thread *from, struct arch_thread *to);
 
-/* Let the calling thread use arch_user_run(). Returns: 0, -ENOMEM. Context: thread. */
-int arch_thread_prepare_user(void);
+/*
+ * Let a thread use arch_user_run(): the calling one, or one that has not started.
+ * Returns: 0, -ENOMEM. Context: thread.
+ */
+int arch_thread_prepare_user(struct arch_thread *thread);
 
 /* Free what arch_thread_prepare_user() gave to a thread that has ended. Context: hardirq. */
 void arch_thread_destroy(struct arch_thread *thread);

@@ -7,7 +7,8 @@
 
 enum lock_rank {
     /* Held with interrupts on: taken in threads alone, never by a handler. */
-    RANK_IPI_CONTROL = 1,
+    RANK_PROCESSES = 1,
+    RANK_IPI_CONTROL,
     RANK_SYSLOG,
     RANK_CONSOLE,
     RANK_SPACE, /* a page fault takes it, also that of a user copy under the locks above */
@@ -18,6 +19,7 @@ enum lock_rank {
     RANK_WAIT_QUEUE,
     RANK_RUN_QUEUE,
     RANK_TIMERS,
+    RANK_RANDOM,
     RANK_IRQ,
     RANK_IOAPIC,
     RANK_STACKS,

@@ -111,7 +111,7 @@ static void test_gates_under_fire(void)
     if (!selftest_expect(process.space != NULL, "no memory"))
         return;
     int irq = ipi_register_handler(VECTOR, "gates selftest", count_rings);
-    int error = arch_thread_prepare_user();
+    int error = arch_thread_prepare_user(&thread_current()->arch);
     if (error == 0)
         error = load(process.space);
     if (selftest_expect(irq >= 0 && error == 0, "irq %d, loading %d", irq, error))

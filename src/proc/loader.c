@@ -4,73 +4,80 @@
  */
 #include "proc/loader.h"
 
+#include "arch/arch.h"
 #include "fs/file.h"
-#include "fs/memfs.h"
 #include "lib/errno.h"
 #include "lib/log.h"
+#include "lib/random.h"
 #include "lib/text.h"
 #include "mm/heap.h"
 #include "proc/elf.h"
+#include "vm/space.h"
 
 enum {
-    STACK_BYTES = 256 << 10,
-    STACK_ARGUMENT_BYTES = 128 << 10, /* of which strings and pointers may take so much */
     MODE_EXECUTE = 0111,
-    ARGS_MAX = 256,
+    STACK_BYTES = 8 << 20, /* of address space: frames come as they are touched */
+    RANDOM_BYTES = 16,
+    TICKS_PER_S = 100, /* the unit of times(2), fixed for programs */
 
-    AT_NULL = 0, /* System V ABI, AMD64 supplement, "Auxiliary Vector" */
+    /* System V ABI, AMD64 supplement, "Auxiliary Vector"; Linux, getauxval(3) */
+    AT_NULL = 0,
     AT_PHDR = 3,
     AT_PHENT = 4,
     AT_PHNUM = 5,
     AT_PAGESZ = 6,
+    AT_BASE = 7,
+    AT_FLAGS = 8,
     AT_ENTRY = 9,
-    AUXV_WORDS = 12,
+    AT_UID = 11,
+    AT_EUID = 12,
+    AT_GID = 13,
+    AT_EGID = 14,
+    AT_HWCAP = 16,
+    AT_CLKTCK = 17,
+    AT_SECURE = 23,
+    AT_RANDOM = 25,
+    AT_EXECFN = 31,
+    AUXV_WORDS = 34,
 };
 #define STACK_TOP (ARCH_USER_END - (64 << 10)) /* an unmapped gap stays above it */
 
-/* Is it a program that may be executed? */
-static int check_kind(const char *path, struct file *file, struct file_stat *stat)
+/* A regular file with an x bit? */
+static int check_kind(struct file *file, const char *path, uint64_t *size)
 {
-    int error = file_get_stat(file, stat);
+    struct file_stat stat;
+    int error = file_get_stat(file, &stat);
     if (error != 0)
         return error;
-    if ((stat->mode & S_IFMT) == S_IFDIR) {
+    *size = stat.size;
+    if ((stat.mode & S_IFMT) == S_IFDIR) {
         log_err("%s: is a directory, not a program", path);
         return -EISDIR;
     }
-    error = file_check_execute(file);
-    if (error != 0)
-        log_err("%s: its mode %o does not allow to execute it", path, stat->mode & S_MODE_MASK);
-    return error;
-}
-
-static int open_program(const char *path, struct file **file)
-{
-    int error = memfs_open(NULL, path, O_RDONLY, 0, file);
-    if (error != 0)
-        log_err("%s: %s", path,
-                error == -ENOENT    ? "no such file"
-                : error == -ENOTDIR ? "a part of the path is not a directory"
-                : error == -ELOOP   ? "too many symbolic links"
-                : error == -ENOMEM  ? "no memory to open it"
-                                    : "not a valid path");
-    return error;
+    if ((stat.mode & S_IFMT) == S_IFREG && (stat.mode & MODE_EXECUTE) != 0)
+        return 0;
+    log_err("%s: its mode %o does not allow to execute it", path, stat.mode & S_MODE_MASK);
+    return -EACCES;
 }
 
 /* Read the headers and let elf_check() judge them; it looks at nothing behind them. */
-static int check_headers(const char *path, struct file *file, uint64_t size,
-                         struct elf_image *image)
+int program_check(struct file *file, const char *path, struct elf_image *image)
 {
+    uint64_t size;
+    int error = check_kind(file, path, &size);
+    if (error != 0)
+        return error;
     size_t bytes = size < ELF_HEAD_BYTES ? (size_t)size : ELF_HEAD_BYTES;
     void *headers = heap_alloc(bytes == 0 ? 1 : bytes, ALLOC_USER);
     if (headers == NULL) {
         log_err("%s: no memory to read its headers", path);
         return -ENOMEM;
     }
-    const char *why = "not an ELF file";
-    int error = -ENOEXEC;
-    if (file_read_kernel(file, 0, headers, bytes) == (long)bytes)
-        error = elf_check(headers, bytes, size, image, &why);
+    const char *why = "it cannot be read";
+    error = -ENOEXEC;
+    long got = file_read_kernel(file, 0, headers, bytes);
+    if (got >= 0) /* the file may have been cut meanwhile */
+        error = elf_check(headers, (size_t)got, size, image, &why);
     if (error != 0)
         log_err("%s: not a program for this machine: %s", path, why);
     heap_free(headers);
@@ -83,106 +90,130 @@ static int load_segment(struct file *file, const struct elf_segment *segment, st
     unsigned prot = (segment->writable ? PROT_W : 0) | (segment->executable ? PROT_X : 0);
     int error = space_map(space, segment->vaddr, segment->memsz, prot);
     for (uint64_t done = 0; done < segment->filesz && error == 0;) {
+        void *to;
         uintptr_t va = segment->vaddr + done;
         uint64_t piece = PAGE_SIZE - va % PAGE_SIZE;
         if (piece > segment->filesz - done)
             piece = segment->filesz - done;
-        void *at;
-        error = space_at(space, va, &at);
-        if (error == 0 &&
-            file_read_kernel(file, segment->offset + done, at, piece) != (long)piece)
-            error = -ENOEXEC;
+        error = space_at(space, va, &to);
+        if (error == 0 && file_read_kernel(file, segment->offset + done, to, piece) != (long)piece)
+            error = -ENOEXEC; /* cut since its headers were checked */
         done += piece;
     }
     return error;
 }
 
-/* ---- the stack ------------------------------------------------------------------------------- */
-
-struct stack_builder {
-    struct space *space;
-    uintptr_t strings; /* grows down */
-    int error;
-};
-
-/* Put a string below the others. Returns: its address in the program. */
-static uintptr_t push_string(struct stack_builder *stack, const char *text)
+static int load_segments(struct file *file, const struct elf_image *image, struct space *space)
 {
-    size_t bytes = strlen(text) + 1;
-    if (stack->error != 0 || bytes > stack->strings - (STACK_TOP - STACK_ARGUMENT_BYTES)) {
-        stack->error = -E2BIG;
-        return 0;
+    uint64_t end = 0;
+    for (size_t i = 0; i < image->segment_count; i++) {
+        const struct elf_segment *segment = &image->segments[i];
+        int error = load_segment(file, segment, space);
+        if (error != 0)
+            return error;
+        if (segment->vaddr + segment->memsz > end)
+            end = segment->vaddr + segment->memsz;
     }
-    stack->strings -= bytes;
-    stack->error = space_write(stack->space, stack->strings, text, bytes);
-    return stack->strings;
+    space_set_brk_start(space, end);
+    return 0;
 }
 
-static size_t put_auxv(uint64_t *words, const struct elf_image *image)
+/* ---- the stack ------------------------------------------------------------------------------- */
+
+/* From the top: path, random bytes, the strings; below them the words that point to them. */
+struct stack {
+    uintptr_t path, random, strings;
+};
+
+static size_t put_auxv(uint64_t *words, const struct elf_image *image, const struct stack *stack)
 {
     const uint64_t auxv[AUXV_WORDS] = {
-        AT_PHDR,   image->phdr_vaddr, AT_PHENT, image->phdr_entsize, AT_PHNUM, image->phdr_count,
-        AT_PAGESZ, PAGE_SIZE,         AT_ENTRY, image->entry,        AT_NULL,  0,
+        AT_PHDR,   image->phdr_vaddr,
+        AT_PHENT,  image->phdr_entsize,
+        AT_PHNUM,  image->phdr_count,
+        AT_PAGESZ, PAGE_SIZE,
+        AT_BASE,   0,
+        AT_FLAGS,  0,
+        AT_ENTRY,  image->entry,
+        AT_UID,    0,
+        AT_EUID,   0,
+        AT_GID,    0,
+        AT_EGID,   0,
+        AT_SECURE, 0,
+        AT_HWCAP,  arch_user_hwcap(),
+        AT_CLKTCK, TICKS_PER_S,
+        AT_RANDOM, stack->random,
+        AT_EXECFN, stack->path,
+        AT_NULL,   0,
     };
     memcpy(words, auxv, sizeof(auxv));
     return AUXV_WORDS;
 }
 
-static int build_stack(struct space *space, const struct elf_image *image, const char *path,
-                       const char *const *args, size_t argc, uintptr_t *stack_pointer)
+/* The addresses of `count` strings from *at on, and a 0. Returns: how many words. */
+static size_t put_pointers(uint64_t *words, const struct arguments *arguments, size_t *at,
+                           size_t count, uintptr_t strings)
 {
-    static uint64_t words[ARGS_MAX + AUXV_WORDS + 4]; /* one program is loaded at a time */
-    if (argc + 1 > ARGS_MAX)
-        return -E2BIG;
-    int error = space_map_stack(space, STACK_TOP, STACK_BYTES);
-    if (error != 0)
-        return error;
-    struct stack_builder stack = {.space = space, .strings = STACK_TOP, .error = 0};
-    size_t count = 0;
-    words[count++] = argc + 1;
-    words[count++] = push_string(&stack, path);
-    for (size_t i = 0; i < argc; i++)
-        words[count++] = push_string(&stack, args[i]);
-    words[count++] = 0; /* end of argv */
-    words[count++] = 0; /* end of the environment, which is empty */
-    count += put_auxv(&words[count], image);
-    if (stack.error != 0)
-        return stack.error;
-    *stack_pointer = (stack.strings - count * sizeof(words[0])) & ~(uintptr_t)15;
-    return space_write(space, *stack_pointer, words, count * sizeof(words[0]));
+    for (size_t i = 0; i < count; i++) {
+        words[i] = strings + *at;
+        *at += strlen(arguments->text + *at) + 1;
+    }
+    words[count] = 0;
+    return count + 1;
 }
 
-static int load_file(const char *path, struct file *file, const char *const *args, size_t argc,
-                     struct space *space, struct loaded_program *program)
+static int put_words(const struct arguments *arguments, const struct elf_image *image,
+                     const struct stack *stack, struct program *program)
 {
-    struct file_stat stat;
-    struct elf_image image;
-    int error = check_kind(path, file, &stat);
-    if (error == 0)
-        error = check_headers(path, file, stat.size, &image);
-    if (error != 0)
-        return error;
-    for (size_t i = 0; i < image.segment_count && error == 0; i++)
-        error = load_segment(file, &image.segments[i], space);
-    if (error == 0)
-        error = build_stack(space, &image, path, args, argc, &program->stack);
-    if (error != 0)
-        log_err("%s: %s", path,
-                error == -ENOMEM  ? "not enough memory to load it"
-                : error == -E2BIG ? "its arguments are too long"
-                                  : "its segments cannot be mapped");
-    program->entry = image.entry;
+    size_t most = 1 + arguments->argc + 1 + arguments->envc + 1 + AUXV_WORDS;
+    uint64_t *words = heap_alloc(most * sizeof(words[0]), ALLOC_USER);
+    if (words == NULL)
+        return -ENOMEM;
+    size_t count = 0, at = 0;
+    words[count++] = arguments->argc;
+    count += put_pointers(&words[count], arguments, &at, arguments->argc, stack->strings);
+    program->environment = stack->strings + at;
+    count += put_pointers(&words[count], arguments, &at, arguments->envc, stack->strings);
+    program->environment_bytes = stack->strings + at - program->environment;
+    count += put_auxv(&words[count], image, stack);
+    program->stack = (stack->strings - count * sizeof(words[0])) & ~(uintptr_t)15;
+    int error = space_write(program->space, program->stack, words, count * sizeof(words[0]));
+    heap_free(words);
     return error;
 }
 
-int program_load(const char *path, const char *const *args, size_t argc, struct space *space,
-                 struct loaded_program *program)
+static int build_stack(const char *path, const struct arguments *arguments,
+                       const struct elf_image *image, struct program *program)
 {
-    struct file *file;
-    int error = open_program(path, &file);
-    if (error != 0)
-        return error;
-    error = load_file(path, file, args, argc, space, program);
-    file_put(file);
-    return error;
+    uint8_t random[RANDOM_BYTES];
+    struct stack stack = {.path = STACK_TOP - (strlen(path) + 1)};
+    stack.random = stack.path - sizeof(random);
+    stack.strings = stack.random - arguments->bytes;
+    random_bytes(random, sizeof(random));
+    int error = space_map_stack(program->space, STACK_TOP, STACK_BYTES);
+    if (error == 0)
+        error = space_write(program->space, stack.path, path, strlen(path) + 1);
+    if (error == 0)
+        error = space_write(program->space, stack.random, random, sizeof(random));
+    if (error == 0 && arguments->bytes > 0)
+        error = space_write(program->space, stack.strings, arguments->text, arguments->bytes);
+    return error == 0 ? put_words(arguments, image, &stack, program) : error;
+}
+
+int program_load(struct file *file, const char *path, const struct elf_image *image,
+                 const struct arguments *arguments, struct program *program)
+{
+    int error = -ENOMEM;
+    program->entry = image->entry;
+    program->space = space_create();
+    if (program->space != NULL)
+        error = load_segments(file, image, program->space);
+    if (error == 0)
+        error = build_stack(path, arguments, image, program);
+    if (error == 0)
+        return 0;
+    space_put(program->space);
+    log_err("%s: %s", path,
+            error == -ENOMEM ? "not enough memory to load it" : "its segments cannot be mapped");
+    return error == -ENOMEM ? -ENOMEM : -ENOEXEC;
 }

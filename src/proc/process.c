@@ -1,78 +1,202 @@
 // SPDX-License-Identifier: MIT
 /*
- * One process for each thread that calls process_run(): ring 3 runs on top of that call and its end
- * returns there.
+ * The list of all processes, who is whose child, and how one ends.
+ *
+ * A process that has ended stays in the list, without its memory and files, until its parent has
+ * asked how; then the parent frees it. Without a parent it frees itself. A parent that ends leaves
+ * its children without one.
  */
 #include "proc/process.h"
 
+#include "fs/fd.h"
+#include "fs/memfs.h"
 #include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/log.h"
+#include "lib/panic.h"
 #include "lib/signal.h"
+#include "lib/spinlock.h"
 #include "lib/text.h"
-#include "proc/loader.h"
-#include "sched/thread.h"
+#include "mm/heap.h"
+#include "proc/process_internal.h"
+#include "proc/shutdown.h"
+#include "sched/claim.h"
 
-static const char *signal_name(int signal)
+enum { PID_MAX = 32767 };
+
+static struct spinlock processes_lock = SPINLOCK(RANK_PROCESSES, "processes");
+static struct list_node processes = LIST_INIT(processes); /* L: processes_lock */
+static _Atomic unsigned count;                            /* L: for changes */
+static unsigned detached_count;                           /* L */
+static int last_pid;                                      /* L */
+static DEFINE_PERCPU(struct process *, slot);             /* L: what exec_ap started there */
+static struct wait_queue ends = WAIT_QUEUE(ends); /* init or a detached one has ended, shutdown */
+static _Atomic enum shutdown shutdown_wanted;
+
+static struct process *process_at(struct list_node *node)
 {
-    switch (signal) {
-    case SIGNAL_ILL:
-        return "SIGILL";
-    case SIGNAL_TRAP:
-        return "SIGTRAP";
-    case SIGNAL_BUS:
-        return "SIGBUS";
-    case SIGNAL_FPE:
-        return "SIGFPE";
-    case SIGNAL_KILL:
-        return "SIGKILL";
-    case SIGNAL_SEGV:
-        return "SIGSEGV";
-    default:
-        return "signal";
-    }
+    return list_entry(node, struct process, all);
 }
 
-static void set_name(struct process *process, const char *path)
+static struct process *child_at(struct list_node *node)
 {
-    const char *last = path;
-    for (const char *p = path; *p != '\0'; p++) {
-        if (*p == '/' && p[1] != '\0')
-            last = p + 1;
-    }
-    (void)text_copy(process->name, last, sizeof(process->name));
+    return list_entry(node, struct process, sibling);
 }
 
-void process_run_loaded(struct process *process, uintptr_t entry, uintptr_t stack)
+unsigned process_count(void)
 {
-    struct thread *self = thread_current();
-    self->process = process;
-    thread_use_space(&process->space->tlb);
-    arch_user_run(entry, stack);
-    thread_use_space(&tlb_kernel);
-    self->process = NULL;
+    return atomic_load_explicit(&count, memory_order_relaxed);
 }
 
-int process_run(const char *path, const char *const *args, size_t argc, struct process_end *end)
+/* ---- numbers: caller holds processes_lock ---------------------------------------------------- */
+
+static struct process *find(int pid)
 {
-    ASSERT_THREAD();
-    struct process process = {.pid = PROCESS_INIT_PID};
-    struct loaded_program program;
-    set_name(&process, path);
-    process.space = space_create();
-    if (process.space == NULL) {
-        log_err("%s: not enough memory for its address space", path);
-        return -ENOMEM;
+    for (struct list_node *node = processes.next; node != &processes; node = node->next) {
+        if (process_at(node)->pid == pid)
+            return process_at(node);
     }
-    int error = arch_thread_prepare_user();
-    if (error == 0)
-        error = program_load(path, args, argc, process.space, &program);
-    if (error == 0) {
-        process_run_loaded(&process, program.entry, program.stack);
-        *end = process.end;
+    return NULL;
+}
+
+static int free_pid(void)
+{
+    do
+        last_pid = last_pid % PID_MAX + 1;
+    while (find(last_pid) != NULL); /* ends: there are fewer processes than numbers */
+    return last_pid;
+}
+
+int process_enlist(struct process *process, struct process *parent)
+{
+    int error = 0;
+    spin_lock(&processes_lock);
+    struct process **slot_there = process->slot == CPU_NONE ? NULL : percpu_of(process->slot, slot);
+    if (slot_there != NULL && *slot_there != NULL) {
+        error = -EBUSY;
+    } else if (process_count() >= PROCESSES_MAX) {
+        error = -ENOMEM;
+    } else {
+        process->pid = free_pid();
+        list_push_back(&processes, &process->all);
+        atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
+        if (slot_there != NULL)
+            *slot_there = process;
+        if (process->detached)
+            detached_count++;
+        process->parent = parent;
+        if (parent != NULL)
+            list_push_back(&parent->children, &process->sibling);
     }
-    space_put(process.space);
+    spin_unlock(&processes_lock);
     return error;
+}
+
+void process_begin(struct process *process)
+{
+    spin_lock(&processes_lock);
+    process->has_started = true;
+    spin_unlock(&processes_lock);
+    thread_start(process->thread);
+}
+
+/* Take it out of everything; nobody finds it any more. Locks: caller holds processes_lock. */
+static void delist(struct process *process)
+{
+    if (process->parent != NULL)
+        list_remove(&process->sibling);
+    list_remove(&process->all);
+    atomic_fetch_sub_explicit(&count, 1, memory_order_relaxed);
+}
+
+static void end_duties(struct process *process)
+{
+    if (process->slot != CPU_NONE && *percpu_of(process->slot, slot) == process)
+        *percpu_of(process->slot, slot) = NULL;
+    if (process->detached)
+        detached_count--;
+}
+
+void process_delist(struct process *process)
+{
+    spin_lock(&processes_lock);
+    end_duties(process);
+    delist(process);
+    spin_unlock(&processes_lock);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void drop_own(struct process *process)
+{
+    fd_table_put(process->files);
+    memfs_node_put(process->cwd);
+    space_put(process->space);
+}
+
+void process_let_go(struct process *process)
+{
+    if (process->borrowed_from != NULL)
+        thread_give_slice(process->borrowed_from);
+    process->borrowed_from = NULL;
+    /* release: what it did to the memory that it shared is seen by its parent */
+    atomic_store_explicit(&process->has_let_go, true, memory_order_release);
+    wake_all(&process->changed);
+}
+
+/* Its children have no parent any more; those that have ended go to the list `ended`. */
+static void leave_children(struct process *process, struct list_node *ended)
+{
+    while (!list_is_empty(&process->children)) {
+        struct process *child = child_at(process->children.next);
+        list_remove(&child->sibling);
+        child->parent = NULL;
+        if (!child->has_ended)
+            continue;
+        delist(child);
+        list_push_back(ended, &child->sibling);
+    }
+}
+
+/* Free one that has ended and that nobody finds any more. */
+static void bury(struct process *process)
+{
+    thread_join(process->thread);
+    heap_free(process);
+}
+
+__attribute__((noreturn)) void process_finish(void)
+{
+    struct process *self = process_current();
+    struct list_node ended = LIST_INIT(ended);
+    claim_release_all(thread_current());
+    drop_own(self);
+    process_let_go(self);
+    thread_current()->process = NULL;
+
+    spin_lock(&processes_lock);
+    leave_children(self, &ended);
+    end_duties(self);
+    self->has_ended = true;
+    bool is_init = self->pid == PROCESS_INIT_PID, alone = self->parent == NULL && !is_init;
+    if (alone)
+        delist(self);
+    else if (!is_init)
+        wake_all(&self->parent->changed);
+    if (is_init || self->detached)
+        wake_all(&ends);
+    spin_unlock(&processes_lock); /* from here on its parent may free it, unless it is alone */
+
+    while (!list_is_empty(&ended)) {
+        struct process *child = child_at(ended.next);
+        list_remove(&child->sibling);
+        bury(child);
+    }
+    if (alone) {
+        thread_put(self->thread);
+        heap_free(self);
+    }
+    thread_exit();
 }
 
 __attribute__((noreturn)) static void end_process(struct process_end end)
@@ -86,18 +210,129 @@ void process_exit(int status)
     end_process((struct process_end){.by_signal = false, .value = status & 0xff});
 }
 
-void proc_user_fault(const struct user_fault *fault)
+void process_kill_self(int signal)
 {
-    const struct process *process = process_current();
-    char where[96] = "";
-    if (fault->has_address)
-        (void)snprintf(where, sizeof(where), ": %s 0x%llx, %s", fault->access,
-                       (unsigned long long)fault->address, fault->cause);
-    else if (fault->error != 0)
-        (void)snprintf(where, sizeof(where), ": error code 0x%llx",
-                       (unsigned long long)fault->error);
-    log_err("%s[%d]: killed by %s on core %u: %s %s at rip 0x%llx%s", process->name, process->pid,
-            signal_name(fault->signal), arch_cpu(), fault->mnemonic, fault->name,
-            (unsigned long long)fault->pc, where);
-    end_process((struct process_end){.by_signal = true, .value = fault->signal});
+    end_process((struct process_end){.by_signal = true, .value = signal});
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+struct child_wait {
+    struct process *parent;
+    int pid;               /* -1: any */
+    struct process *found; /* has ended, and is nobody else's any more */
+    bool has_none;
+};
+
+/* Has one of the children ended? It is taken out then. */
+static bool child_has_ended(void *arg)
+{
+    struct child_wait *wait = arg;
+    wait->has_none = true;
+    spin_lock(&processes_lock);
+    for (struct list_node *node = wait->parent->children.next; node != &wait->parent->children;
+         node = node->next) {
+        struct process *child = child_at(node);
+        if (wait->pid != -1 && wait->pid != child->pid)
+            continue;
+        wait->has_none = false;
+        if (!child->has_ended)
+            continue;
+        delist(child);
+        wait->found = child;
+        break;
+    }
+    spin_unlock(&processes_lock);
+    return wait->found != NULL || wait->has_none;
+}
+
+long process_wait(int pid, bool no_hang, struct process_end *end)
+{
+    struct child_wait wait = {.parent = process_current(), .pid = pid};
+    if (!wait_for(&wait.parent->changed, child_has_ended, &wait, no_hang ? 0 : WAIT_FOR_EVER))
+        return 0;
+    if (wait.found == NULL)
+        return -ECHILD;
+    long number = wait.found->pid;
+    *end = wait.found->end;
+    bury(wait.found);
+    return number;
+}
+
+/* ---- others ---------------------------------------------------------------------------------- */
+
+struct thread *process_thread(int pid)
+{
+    struct thread *thread = NULL;
+    if (pid == 0)
+        return thread_get(thread_current());
+    spin_lock(&processes_lock);
+    const struct process *process = find(pid);
+    if (process != NULL && process->has_started && !process->has_ended)
+        thread = thread_get(process->thread);
+    spin_unlock(&processes_lock);
+    return thread;
+}
+
+int process_parent_pid(void)
+{
+    const struct process *self = process_current();
+    if (self->pid == PROCESS_INIT_PID)
+        return 0;
+    spin_lock(&processes_lock);
+    int pid = self->parent != NULL ? self->parent->pid : PROCESS_INIT_PID;
+    spin_unlock(&processes_lock);
+    return pid;
+}
+
+/* ---- the machine's end ----------------------------------------------------------------------- */
+
+enum shutdown shutdown_requested(void)
+{
+    return atomic_load_explicit(&shutdown_wanted, memory_order_relaxed);
+}
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+void shutdown_request(enum shutdown how)
+{
+    struct wait_queue for_ever = WAIT_QUEUE(for_ever);
+    atomic_store_explicit(&shutdown_wanted, how, memory_order_relaxed);
+    wake_all(&ends);
+    (void)wait_for(&for_ever, never, NULL, WAIT_FOR_EVER);
+    panic("the machine's end did not come");
+}
+
+static bool is_over(void *arg)
+{
+    const struct process *init = arg;
+    spin_lock(&processes_lock);
+    bool over = init->has_ended || shutdown_requested() != SHUTDOWN_NONE;
+    spin_unlock(&processes_lock);
+    return over;
+}
+
+void process_wait_init(struct process *init, struct process_end *end)
+{
+    (void)wait_for(&ends, is_over, init, WAIT_FOR_EVER);
+    if (init->has_ended)
+        *end = init->end;
+}
+
+static bool no_detached(void *arg)
+{
+    (void)arg;
+    spin_lock(&processes_lock);
+    bool none = detached_count == 0;
+    spin_unlock(&processes_lock);
+    return none;
+}
+
+bool process_wait_detached(uint64_t timeout_ns)
+{
+    return wait_for(&ends, no_detached, NULL, timeout_ns);
 }

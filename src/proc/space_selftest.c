@@ -38,7 +38,7 @@ static size_t runner_count;
 static void run(void *arg)
 {
     struct runner *runner = arg;
-    runner->error = arch_thread_prepare_user();
+    runner->error = arch_thread_prepare_user(&thread_current()->arch);
     if (runner->error == 0)
         process_run_loaded(&runner->process, CODE, runner->stack);
 }

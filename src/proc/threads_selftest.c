@@ -45,7 +45,7 @@ static int load(struct space *space, size_t number)
 static void run(void *arg)
 {
     struct runner *runner = arg;
-    runner->error = arch_thread_prepare_user();
+    runner->error = arch_thread_prepare_user(&thread_current()->arch);
     if (runner->error == 0)
         process_run_loaded(&runner->process, CODE, STACK_POINTER);
     atomic_store(&runner->has_ended, true);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Claims: a thread that is bound to one core takes a vector of that core by waiting (ipi_wait).
- * design.md calls it so, section 3; docs/ring.md is the page about it.
+ * docs/ring.md is the page about it.
  *
  * A claim belongs to its thread and its core. While a thread has one, its affinity stays as it is.
  * A claim ends with its thread, at execve, or by claim_unregister(); a new thread inherits none.

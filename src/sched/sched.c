@@ -252,6 +252,25 @@ void thread_yield(void)
     give_way(true);
 }
 
+void thread_give_slice(struct thread *to)
+{
+    ASSERT_THREAD();
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = this_cpu_ptr(run_queue);
+    spin_lock(&queue->lock);
+    charge(queue);
+    int64_t left = queue->current->slice_left_ns;
+    queue->current->slice_left_ns = 0;
+    spin_unlock(&queue->lock);
+    become_due();
+    if (left > 0) {
+        struct run_queue *other = lock_queue_of(to);
+        to->slice_left_ns += left;
+        spin_unlock(&other->lock);
+    }
+    arch_irq_restore(flags);
+}
+
 bool thread_is_due(void)
 {
     return this_cpu(due);
@@ -533,6 +552,19 @@ void thread_get_affinity(struct thread *thread, struct cpumask *mask)
     cpumask_copy(mask, &thread->affinity);
     spin_unlock(&queue->lock);
     arch_irq_restore(flags);
+}
+
+struct thread_usage thread_usage(void)
+{
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = this_cpu_ptr(run_queue);
+    spin_lock(&queue->lock);
+    const struct thread *self = queue->current;
+    struct thread_usage usage = {.ran_ns = self->ran_ns + (arch_clock_ns() - self->since_ns),
+                                 .slices = self->slices};
+    spin_unlock(&queue->lock);
+    arch_irq_restore(flags);
+    return usage;
 }
 
 /* ---- a core's life --------------------------------------------------------------------------- */

@@ -78,25 +78,46 @@ static struct thread *thread_alloc(const char *name, const struct cpumask *affin
     return thread;
 }
 
-static const struct cpumask *any_core(void)
+const struct cpumask *thread_any_core(void)
 {
     static const struct cpumask all = {.word = {[0 ... CPUMASK_WORDS - 1] = UINT64_MAX}};
     return &all;
 }
 
-struct thread *thread_create(const char *name, void (*fn)(void *arg), void *arg,
-                             const struct cpumask *affinity)
+struct thread *thread_prepare(const char *name, void (*fn)(void *arg), void *arg,
+                              const struct cpumask *affinity)
 {
     ASSERT_THREAD();
     if (affinity == NULL)
-        affinity = any_core();
+        affinity = thread_any_core();
     struct thread *thread = sched_reaches(affinity) ? thread_alloc(name, affinity) : NULL;
     if (thread == NULL)
         return NULL;
     thread->fn = fn;
     thread->arg = arg;
+    return thread;
+}
+
+void thread_start(struct thread *thread)
+{
+    ASSERT_THREAD();
     atomic_init(&thread->cpu, arch_cpu()); /* the first place that is thought of */
     sched_place(thread);
+}
+
+void thread_discard(struct thread *thread)
+{
+    arch_thread_destroy(&thread->arch);
+    stack_free(thread->stack_top);
+    heap_free(thread);
+}
+
+struct thread *thread_create(const char *name, void (*fn)(void *arg), void *arg,
+                             const struct cpumask *affinity)
+{
+    struct thread *thread = thread_prepare(name, fn, arg, affinity);
+    if (thread != NULL)
+        thread_start(thread);
     return thread;
 }
 
@@ -112,9 +133,7 @@ void thread_put(struct thread *thread)
     /* release: our use of it is over for who frees it; acquire: and so is everybody else's */
     if (atomic_fetch_sub_explicit(&thread->refs, 1, memory_order_acq_rel) != 1)
         return;
-    arch_thread_destroy(&thread->arch);
-    stack_free(thread->stack_top);
-    heap_free(thread);
+    thread_discard(thread);
 }
 
 static bool has_ended(void *arg)
@@ -127,6 +146,10 @@ static bool has_ended(void *arg)
 void thread_join(struct thread *thread)
 {
     (void)wait_for(&thread->ended, has_ended, thread, WAIT_FOR_EVER);
+    /* it is a few instructions from leaving its core for good; then its memory goes with the
+     * caller's reference, so that what is free afterwards is what was free before */
+    while (atomic_load_explicit(&thread->refs, memory_order_relaxed) > 1)
+        thread_yield();
     thread_put(thread);
 }
 

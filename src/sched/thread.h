@@ -65,11 +65,25 @@ struct thread {
 struct thread *thread_create(const char *name, void (*fn)(void *arg), void *arg,
                              const struct cpumask *affinity);
 
-/* The same on one core. */
+/* The same in two steps: it does not run before thread_start(), or thread_discard() takes it back;
+ * until then the caller may prepare what it runs with. */
+struct thread *thread_prepare(const char *name, void (*fn)(void *arg), void *arg,
+                              const struct cpumask *affinity);
+void thread_start(struct thread *thread);
+void thread_discard(struct thread *thread);
+
+/* As thread_create() on one core. */
 struct thread *thread_create_on(cpu_t cpu, const char *name, void (*fn)(void *arg), void *arg);
 
 /* Wait until the thread has ended, and give the reference back. Context: thread. Sleeps: yes. */
 void thread_join(struct thread *thread);
+
+/* One more reference. Returns: thread. Context: any. */
+static inline struct thread *thread_get(struct thread *thread)
+{
+    atomic_fetch_add_explicit(&thread->refs, 1, memory_order_relaxed);
+    return thread;
+}
 
 /* Give a reference back; the thread goes on without. Context: hardirq. Sleeps: no. */
 void thread_put(struct thread *thread);
@@ -97,9 +111,19 @@ void thread_point(void);
 bool thread_is_due(void);
 
 /*
+ * Give what is left of the caller's slice to a thread that has not started, or that waits for the
+ * caller to do something on its behalf. The caller goes to the end of the queue as soon as others
+ * wait. Context: thread. Sleeps: no. Locks: takes run queue.
+ */
+void thread_give_slice(struct thread *to);
+
+/*
  * Sleep for at least `ns`. Context: thread, not an idle one. Sleeps: yes.
  */
 void thread_sleep(uint64_t ns);
+
+/* The mask of all cores, those that come online later too. Context: any. */
+const struct cpumask *thread_any_core(void);
 
 /*
  * Let it run on the cores of `mask` alone; when this returns, the caller itself is on one of them.
@@ -158,6 +182,13 @@ void sched_wait_for_cores(void);
  * Context: the idle thread. Never returns.
  */
 __attribute__((noreturn)) void sched_idle(void (*odd_jobs)(void));
+
+/* What the calling thread has used. Context: thread. */
+struct thread_usage {
+    uint64_t ran_ns; /* on a core */
+    uint64_t slices; /* used up to their end */
+};
+struct thread_usage thread_usage(void);
 
 /* What a core has done, for reports; snapshots. Context: any. */
 struct sched_stats {

@@ -7,6 +7,7 @@
 
 #include "arch/arch.h"
 #include "lib/errno.h"
+#include "lib/text.h"
 
 bool user_range_ok(uintptr_t address, size_t bytes)
 {
@@ -30,4 +31,23 @@ int copy_to_user(uintptr_t dst, const void *src, size_t bytes)
     if (!user_range_ok(dst, bytes) || arch_copy_user((void *)dst, src, bytes) != 0)
         return -EFAULT;
     return 0;
+}
+
+/* In pieces that end with a page: what is behind the string's end need not be there. */
+long copy_string_from_user(char *dst, uintptr_t src, size_t size)
+{
+    size_t done = 0;
+    while (done < size) {
+        size_t piece = PAGE_SIZE - (src + done) % PAGE_SIZE;
+        if (piece > size - done)
+            piece = size - done;
+        size_t got = copy_from_user_partly(dst + done, src + done, piece);
+        size_t length = strnlen(dst + done, got);
+        if (length < got)
+            return (long)(done + length);
+        if (got < piece)
+            return -EFAULT;
+        done += got;
+    }
+    return -ENAMETOOLONG;
 }

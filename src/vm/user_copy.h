@@ -21,5 +21,11 @@ bool user_range_ok(uintptr_t address, size_t bytes);
 int copy_from_user(void *dst, uintptr_t src, size_t bytes);
 int copy_to_user(uintptr_t dst, const void *src, size_t bytes);
 
+/*
+ * Copy a string from the running program into the `size` bytes at dst, terminator included.
+ * Returns: its length, or -EFAULT, -ENAMETOOLONG (it does not fit). Context: thread.
+ */
+long copy_string_from_user(char *dst, uintptr_t src, size_t size);
+
 /* As copy_from_user, but returns how many bytes could be copied, 0..bytes. */
 size_t copy_from_user_partly(void *dst, uintptr_t src, size_t bytes);

@@ -41,12 +41,17 @@ void arch_thread_adopt(struct arch_thread *thread)
     this_cpu(arch_current) = thread;
 }
 
-int arch_thread_prepare_user(void)
+int arch_thread_prepare_user(struct arch_thread *thread)
 {
-    struct arch_thread *thread = this_cpu(arch_current);
     if (thread->fpu == NULL)
         thread->fpu = heap_alloc(fpu_bytes(), ALLOC_KERNEL | ALLOC_ZERO);
     return thread->fpu == NULL ? -ENOMEM : 0;
+}
+
+void thread_load_tls(uint64_t base)
+{
+    this_cpu(arch_current)->fs_base = base;
+    wrmsr(MSR_FS_BASE, base);
 }
 
 void arch_thread_destroy(struct arch_thread *thread)
@@ -58,8 +63,10 @@ void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
 {
     if (from->fpu != NULL)
         fpu_save(from->fpu);
-    if (to->fpu != NULL)
+    if (to->fpu != NULL) {
         fpu_restore(to->fpu);
+        wrmsr(MSR_FS_BASE, to->fs_base); /* always: a program may load FS by itself */
+    }
     this_cpu_ptr(cpu_tss)->rsp[0] = to->entry_rsp;
     this_cpu(arch_current) = to;
     thread_switch_stacks(&from->rsp, to->rsp);

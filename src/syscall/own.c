@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * The calls of both gates, all but syslog (syslog.c). The gates pass the program's registers as C
- * passes arguments (stubs.asm), and of a register that holds an int C looks at the low 32 bits
- * alone. Each function checks in the contract's order: the form of the arguments, then the core,
- * then what is there.
+ * Carillon's own calls, but for those that start programs (processes.c) and syslog (syslog.c). The
+ * gates pass the program's registers as C passes arguments (stubs.asm), and of a register that
+ * holds an int C looks at the low 32 bits alone. Each function checks in the contract's order: the
+ * form of the arguments, then the core, then what is there.
  *
  * Context: thread, interrupts on, for all of this file.
  */
+#include <stdatomic.h>
+
 #include "arch/arch.h"
 #include "lib/console.h"
 #include "lib/errno.h"
@@ -14,62 +16,32 @@
 #include "mm/heap.h"
 #include "proc/process.h"
 #include "sched/claim.h"
-#include "sched/thread.h"
 #include "smp/cores.h"
 #include "smp/ipi.h"
 #include "syscall_proto.h"
 #include "vm/user_copy.h"
 
-enum {
-    WRITE_PIECE = 256,      /* bytes copied at a time */
-    WRITE_MAX = 0x7ffff000, /* as on Linux: one call moves no more */
-    FD_COUNT = 3,           /* 0, 1 and 2 are the console */
-};
+/* What Linux calls its numbers. */
+#include "linux_names.h"
 
 _Static_assert((int)SYSCALL_TABLE_SIZE == (int)ARCH_GATE_CALLS, "tools/gen-syscalls");
 
+/* Who relies on a call that is not there should not have to guess: each is named once. */
+static void tell_missing(uint64_t number)
+{
+    static _Atomic bool told[SYSCALL_TABLE_SIZE];
+    const struct process *self = process_current();
+    if (number < SYSCALL_TABLE_SIZE && !atomic_exchange(&told[number], true))
+        log_warn("%s[%d]: asked for the system call %llu (%s), which is not there", self->name,
+                 self->pid, (unsigned long long)number,
+                 linux_names[number] != NULL ? linux_names[number] : "unknown");
+}
+
 long sys_none(void)
 {
+    if (arch_user_call_is_linux())
+        tell_missing(arch_user_call_number());
     return -ENOSYS;
-}
-
-long sys_exit(int status)
-{
-    process_exit(status);
-}
-
-long sys_write(int fd, uintptr_t buf, size_t size)
-{
-    if (fd < 0 || fd >= FD_COUNT)
-        return -EBADF;
-    if (!user_range_ok(buf, size))
-        return -EFAULT;
-    if (size > WRITE_MAX)
-        size = WRITE_MAX;
-    size_t written = 0;
-    console_begin();
-    while (written < size) {
-        char piece[WRITE_PIECE];
-        size_t wanted = size - written < WRITE_PIECE ? size - written : WRITE_PIECE;
-        size_t got = copy_from_user_partly(piece, buf + written, wanted);
-        console_put(piece, got);
-        written += got;
-        if (got < wanted)
-            break;
-    }
-    console_end();
-    return written == 0 && size > 0 ? -EFAULT : (long)written;
-}
-
-long sys_getpid(void)
-{
-    return process_current()->pid;
-}
-
-long sys_sched_yield(void)
-{
-    thread_yield();
-    return 0;
 }
 
 long sys_klog(uintptr_t text, int len)
@@ -103,6 +75,11 @@ long sys_register_ipi(int vector)
 long sys_unregister_ipi(int vector)
 {
     return claim_unregister(vector);
+}
+
+long sys_ipi_wait(int vector, int64_t timeout_ns)
+{
+    return ipi_wait(vector, timeout_ns);
 }
 
 long sys_putc(int c)

@@ -20,8 +20,10 @@ NASM   = nasm
 # A prefix such as x86_64-linux-gnu- for compiler, linker and strip.
 CROSS_COMPILE =
 LD    = $(CROSS_COMPILE)ld
+AR    = $(CROSS_COMPILE)ar
 STRIP = $(CROSS_COMPILE)strip
 NM    = $(CROSS_COMPILE)nm
+MUSL_CC = musl-gcc
 ifneq ($(filter default undefined,$(origin CC)),) # undefined: make was called by make
 CC = $(CROSS_COMPILE)gcc
 endif
@@ -68,6 +70,10 @@ USER_CFLAGS  := $(COMMON) -fno-stack-protector -Iuser -I$(B)/gen
 USER_ASFLAGS := -f elf64 -g -F dwarf -w+all -Werror -Iuser/ -I$(B)/gen/
 USER_LDFLAGS := -static -e _start -z max-page-size=4096 -z noexecstack --gc-sections \
 	--build-id=none --fatal-warnings
+# Programs and libraries that are compiled with musl.
+MUSL_CFLAGS  := -std=gnu17 -O2 -g $(WARNINGS)
+SDK_CFLAGS   := $(MUSL_CFLAGS) -I$(B)/gen
+MUSL_INCLUDE := /usr/include/x86_64-linux-musl
 
 # ---- sources -------------------------------------------------------------------------------------
 
@@ -83,7 +89,14 @@ USER_BIN := $(USER_C:user/%.c=$(B)/user/%) $(USER_ASM:user/%.asm=$(B)/user/%)
 
 GENERATED := $(addprefix $(B)/gen/,syscall_proto.h syscall_table.inc syscall_numbers.h \
 	syscall_numbers.inc carillon_stubs.asm carillon_raw.h system-calls.md linux_names.h)
+GENERATED += $(addprefix $(B)/gen/,carillon.h carillon_lib.asm)
 OFFSETS   := $(B)/gen/asm_offsets.inc
+
+# The compiler for programs with a libc, musl's, and the folder sdk/ in which it finds its parts.
+CARILLON_CC := $(B)/carillon-cc
+SDK         := $(addprefix $(B)/sdk/,carillon.specs include/carillon.h lib/libcarillon.a)
+SDK_C       := $(sort $(wildcard user/libcarillon/*.c))
+SDK_ASM     := $(sort $(wildcard user/libcarillon/*.asm)) $(B)/gen/carillon_lib.asm
 
 # ---- the tools that the asked-for targets need ---------------------------------------------------
 
@@ -112,6 +125,7 @@ STAMP_kernel := $(CC) $(CFLAGS)
 STAMP_asm    := $(NASM) $(ASFLAGS)
 STAMP_link   := $(CC) $(LDFLAGS) $(KERNEL_OBJ)
 STAMP_user   := $(CC) $(USER_CFLAGS) $(USER_ASFLAGS) $(LD) $(USER_LDFLAGS) $(USER_LIB)
+STAMP_sdk    := $(AR) $(MUSL_CC) $(SDK_CFLAGS) $(USER_ASFLAGS) $(SDK_C) $(SDK_ASM)
 STAMP_initrd := $(USER_BIN) $(SOURCE_DATE_EPOCH)
 STAMP_iso     = $(CMDLINE)
 
@@ -124,12 +138,12 @@ $(B)/stamp/$1:
 	@mkdir -p $$(@D) && touch $$@
 endef
 STAMPED_GOALS := $(filter-out clean help deps,$(GOALS))
-$(foreach s,kernel asm link user initrd iso,$(if $(STAMPED_GOALS),$(eval $(call stamp_rule,$s))))
+$(foreach s,kernel asm link user sdk initrd iso,$(if $(STAMPED_GOALS),$(eval $(call stamp_rule,$s))))
 
 # ---- products ------------------------------------------------------------------------------------
 
 .PHONY: all iso initrd run test soak models bench usb gdb format check deps clean help
-all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso
+all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso $(CARILLON_CC)
 iso: $(B)/carillon.iso
 initrd: $(B)/initrd.tar
 
@@ -188,6 +202,8 @@ $(GENERATED) &: src/syscall/syscalls.tbl src/lib/errno.h tools/gen-syscalls | ne
 	$(Q)tools/gen-syscalls --errno src/lib/errno.h --linux $(B)/gen/linux_numbers.txt \
 		--output $(B)/gen $<
 
+$(GENERATED): user/libcarillon/later.tbl
+
 $(B)/obj/user/%.c.o: user/%.c $(B)/stamp/user | $(GENERATED) need
 	$(call say,CC      $<)
 	@mkdir -p $(@D)
@@ -199,6 +215,35 @@ $(B)/obj/user/%.asm.o: user/%.asm $(B)/stamp/user $(B)/gen/syscall_numbers.inc |
 	$(Q)$(NASM) $(USER_ASFLAGS) -MD $(@:.o=.d) -MP -MT $@ -o $@ $<
 
 $(B)/obj/carillon_stubs.o: $(B)/gen/carillon_stubs.asm $(B)/stamp/user | need
+	$(call say,NASM    $<)
+	@mkdir -p $(@D)
+	$(Q)$(NASM) $(USER_ASFLAGS) -o $@ $<
+
+# carillon-cc and what it finds beside itself.
+$(CARILLON_CC): user/libcarillon/carillon-cc $(SDK)
+	$(call say,MAKE    $@)
+	$(Q)install -m 0755 $< $@
+
+$(B)/sdk/carillon.specs: user/libcarillon/carillon.specs
+	@mkdir -p $(@D)
+	$(Q)install -m 0644 $< $@
+
+$(B)/sdk/include/carillon.h: $(B)/gen/carillon.h
+	@mkdir -p $(@D)
+	$(Q)install -m 0644 $< $@
+
+$(B)/sdk/lib/libcarillon.a: $(SDK_C:%=$(B)/obj/%.o) $(SDK_ASM:%=$(B)/obj/%.o)
+	$(call say,AR      $@)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcsD $@ $^
+
+$(SDK_C:%=$(B)/obj/%.o): $(B)/obj/%.o: % $(B)/stamp/sdk | $(GENERATED) need
+	$(call say,CC      $<)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(SDK_CFLAGS) $(PREFIX_MAP) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+
+$(SDK_ASM:%=$(B)/obj/%.o): $(B)/obj/%.o: % $(B)/stamp/sdk $(B)/gen/syscall_numbers.inc | need
 	$(call say,NASM    $<)
 	@mkdir -p $(@D)
 	$(Q)$(NASM) $(USER_ASFLAGS) -o $@ $<
@@ -260,9 +305,11 @@ soak: all | need
 bench: $(B)/carillon.elf $(BENCH) | need
 	@bench/run "$$T"
 
-check: $(GENERATED) $(OFFSETS) | need
-	@CFLAGS="$(filter-out -Werror,$(CFLAGS))" USER_CFLAGS="$(filter-out -Werror,$(USER_CFLAGS))" \
-		tools/check
+# What musl-gcc and carillon-cc say to the compiler, clang-tidy is told in USER_CFLAGS.
+check: $(GENERATED) $(OFFSETS) $(B)/sdk/include/carillon.h | need
+	@CFLAGS="$(filter-out -Werror,$(CFLAGS))" \
+		USER_CFLAGS="$(filter-out -Werror,$(SDK_CFLAGS)) -nostdinc -isystem $(MUSL_INCLUDE) \
+		-I$(B)/sdk/include" tools/check
 
 models: | need
 	@tools/models
@@ -280,4 +327,4 @@ help:
 	@tools/help
 
 -include $(patsubst %.o,%.d,$(KERNEL_OBJ) $(filter $(B)/obj/user/%,$(USER_LIB)) \
-	$(USER_C:%=$(B)/obj/%.o) $(USER_ASM:%=$(B)/obj/%.o)) $(OFFSETS).d
+	$(USER_C:%=$(B)/obj/%.o) $(SDK_C:%=$(B)/obj/%.o) $(USER_ASM:%=$(B)/obj/%.o)) $(OFFSETS).d

@@ -81,7 +81,9 @@ KERNEL_C   := $(filter-out src/arch/x86_64/asm_offsets.c,$(sort $(shell find src
 KERNEL_ASM := $(sort $(shell find src -name '*.asm'))
 KERNEL_OBJ := $(KERNEL_C:%=$(B)/obj/%.o) $(KERNEL_ASM:%=$(B)/obj/%.o)
 
-USER_C   := $(sort $(wildcard user/*.c))
+USER_C   := user/demo.c
+MUSL_C   := $(filter-out $(USER_C),$(sort $(wildcard user/*.c)))
+MUSL_BIN := $(MUSL_C:user/%.c=$(B)/user/%)
 USER_ASM := $(sort $(wildcard user/*.asm))
 USER_LIB := $(patsubst %,$(B)/obj/%.o,$(sort $(wildcard user/lib/*.c user/lib/*.asm))) \
 	$(B)/obj/carillon_stubs.o
@@ -126,6 +128,7 @@ STAMP_asm    := $(NASM) $(ASFLAGS)
 STAMP_link   := $(CC) $(LDFLAGS) $(KERNEL_OBJ)
 STAMP_user   := $(CC) $(USER_CFLAGS) $(USER_ASFLAGS) $(LD) $(USER_LDFLAGS) $(USER_LIB)
 STAMP_sdk    := $(AR) $(MUSL_CC) $(SDK_CFLAGS) $(USER_ASFLAGS) $(SDK_C) $(SDK_ASM)
+STAMP_musl   := $(MUSL_CC) $(MUSL_CFLAGS)
 STAMP_initrd := $(USER_BIN) $(SOURCE_DATE_EPOCH)
 STAMP_iso     = $(CMDLINE)
 
@@ -138,12 +141,12 @@ $(B)/stamp/$1:
 	@mkdir -p $$(@D) && touch $$@
 endef
 STAMPED_GOALS := $(filter-out clean help deps,$(GOALS))
-$(foreach s,kernel asm link user sdk initrd iso,$(if $(STAMPED_GOALS),$(eval $(call stamp_rule,$s))))
+$(foreach s,kernel asm link user sdk musl initrd iso,$(if $(STAMPED_GOALS),$(eval $(call stamp_rule,$s))))
 
 # ---- products ------------------------------------------------------------------------------------
 
 .PHONY: all iso initrd run test soak models bench usb gdb format check deps clean help
-all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso $(CARILLON_CC)
+all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso $(CARILLON_CC) $(MUSL_BIN)
 iso: $(B)/carillon.iso
 initrd: $(B)/initrd.tar
 
@@ -253,6 +256,12 @@ $(USER_C:user/%.c=$(B)/user/%): $(B)/user/%: $(B)/obj/user/%.c.o $(USER_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(LD) $(USER_LDFLAGS) -o $@ $^
 
+# A program with a libc is one file.
+$(MUSL_BIN): $(B)/user/%: user/%.c $(CARILLON_CC) $(B)/stamp/musl
+	$(call say,CC      $@)
+	@mkdir -p $(@D) $(B)/obj/user
+	$(Q)$(CARILLON_CC) $(MUSL_CFLAGS) $(PREFIX_MAP) -MMD -MP -MF $(B)/obj/user/$*.d -MT $@ -o $@ $<
+
 # An assembly program has its own _start and is linked alone.
 $(USER_ASM:user/%.asm=$(B)/user/%): $(B)/user/%: $(B)/obj/user/%.asm.o
 	$(call say,LD      $@)
@@ -327,4 +336,5 @@ help:
 	@tools/help
 
 -include $(patsubst %.o,%.d,$(KERNEL_OBJ) $(filter $(B)/obj/user/%,$(USER_LIB)) \
-	$(USER_C:%=$(B)/obj/%.o) $(SDK_C:%=$(B)/obj/%.o) $(USER_ASM:%=$(B)/obj/%.o)) $(OFFSETS).d
+	$(USER_C:%=$(B)/obj/%.o) $(SDK_C:%=$(B)/obj/%.o) $(MUSL_BIN:$(B)/%=$(B)/obj/%.o) \
+	$(USER_ASM:%=$(B)/obj/%.o)) $(OFFSETS).d

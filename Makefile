@@ -12,6 +12,8 @@ DEV      =
 YES      =
 T        =
 V        =
+# What the archive has in place of the programs of user/: a list of their names, or of files.
+APPS     =
 # 1: the debug kernel, which checks the kernel's own rules while it runs.
 DEBUG    =
 
@@ -39,9 +41,10 @@ say = $(if $(V),,@echo "  $1")
 # As they were typed: a dollar sign is the kernel's or pytest's, not make's.
 override CMDLINE := $(value CMDLINE)
 override T := $(value T)
+override APPS := $(value APPS)
 
 export BUILD = $(B)
-export STRIP SMP MEM CPU MACHINE FIRMWARE CMDLINE QEMU DEV YES T V SOURCE_DATE_EPOCH
+export APPS STRIP SMP MEM CPU MACHINE FIRMWARE CMDLINE QEMU DEV YES T V SOURCE_DATE_EPOCH
 export PYTHONDONTWRITEBYTECODE = 1
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
@@ -89,6 +92,9 @@ USER_LIB := $(patsubst %,$(B)/obj/%.o,$(sort $(wildcard user/lib/*.c user/lib/*.
 	$(B)/obj/carillon_stubs.o
 USER_BIN := $(USER_C:user/%.c=$(B)/user/%) $(USER_ASM:user/%.asm=$(B)/user/%)
 
+# What the archive has, and what APPS may choose from.
+INITRD_BIN := $(USER_BIN) $(if $(APPS),$(MUSL_BIN))
+
 GENERATED := $(addprefix $(B)/gen/,syscall_proto.h syscall_table.inc syscall_numbers.h \
 	syscall_numbers.inc carillon_stubs.asm carillon_raw.h system-calls.md linux_names.h)
 GENERATED += $(addprefix $(B)/gen/,carillon.h carillon_lib.asm)
@@ -129,7 +135,7 @@ STAMP_link   := $(CC) $(LDFLAGS) $(KERNEL_OBJ)
 STAMP_user   := $(CC) $(USER_CFLAGS) $(USER_ASFLAGS) $(LD) $(USER_LDFLAGS) $(USER_LIB)
 STAMP_sdk    := $(AR) $(MUSL_CC) $(SDK_CFLAGS) $(USER_ASFLAGS) $(SDK_C) $(SDK_ASM)
 STAMP_musl   := $(MUSL_CC) $(MUSL_CFLAGS)
-STAMP_initrd := $(USER_BIN) $(SOURCE_DATE_EPOCH)
+STAMP_initrd  = $(INITRD_BIN) $(SOURCE_DATE_EPOCH) $(APPS)
 STAMP_iso     = $(CMDLINE)
 
 define stamp_rule
@@ -166,9 +172,12 @@ $(B)/obj/symbols.o: $(B)/gen/symbols.asm $(B)/stamp/asm
 	$(call say,NASM    $<)
 	$(Q)$(NASM) $(ASFLAGS) -o $@ $<
 
-$(B)/initrd.tar: $(USER_BIN) tools/mkinitrd $(B)/stamp/initrd | need
+# The files that APPS names by their paths.
+APP_FILES := $(wildcard $(foreach app,$(APPS),$(if $(findstring /,$(app)),$(app))))
+
+$(B)/initrd.tar: $(INITRD_BIN) $(APP_FILES) tools/mkinitrd $(B)/stamp/initrd | need
 	$(call say,TAR     $@)
-	$(Q)tools/mkinitrd $@ $(B)/user/demo $(USER_BIN)
+	$(Q)tools/mkinitrd $@ $(B)/user/demo $(INITRD_BIN)
 
 ISO_INPUTS := $(B)/carillon.elf $(B)/initrd.tar iso/grub.cfg.in tools/mkiso
 $(B)/carillon.iso: $(ISO_INPUTS) $(B)/stamp/iso | need

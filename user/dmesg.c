@@ -33,5 +33,5 @@ int main(void)
         line = next;
     }
     free(text);
-    return fflush(stdout) == 0 ? 0 : 1;
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }

@@ -80,5 +80,5 @@ int main(int argc, char **argv)
             printf("%s:\n", argv[i]);
         good &= list(argv[i]);
     }
-    return fflush(stdout) == 0 && good ? 0 : 1;
+    return fflush(stdout) == 0 && !ferror(stdout) && good ? 0 : 1;
 }

@@ -30,7 +30,7 @@ static bool tail(FILE *in, size_t count)
     for (size_t i = 0; i <= count; i++)
         free(ring[i].text);
     free(ring);
-    return good && fflush(stdout) == 0;
+    return good && fflush(stdout) == 0 && !ferror(stdout);
 }
 
 int main(int argc, char **argv)

@@ -8,6 +8,7 @@ here. Nothing that goes through int 0x80 is: there it would be a 32-bit call of 
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tarfile
 
@@ -15,6 +16,7 @@ import pexpect
 import pytest
 
 from machine import output_path
+from pages import copy_of_the_tree, follow
 from programs import run_tool
 from qemu import BUILD, ROOT
 
@@ -269,6 +271,14 @@ def test_from_anywhere(folder):
     assert len(set(made)) == 1
 
 
+def test_the_page_about_programs():
+    """docs/programs.md, which builds what it shows and makes archives of it."""
+    tree = copy_of_the_tree("programs-page")
+    _, typed = follow(tree, (ROOT / "docs/programs.md").read_text(encoding="utf-8"))
+    assert len(typed) == 12
+    assert output_of(tree / "plain", status=7) == ""
+
+
 # ---- the programs, on the host -------------------------------------------------------------------
 
 PROGRAMS = BUILD / "user"
@@ -276,10 +286,16 @@ PROGRAMS = BUILD / "user"
 
 def shell(text, cwd, status=0):
     """What the shell and its programs say to these lines: (standard output, standard error)."""
-    result = subprocess.run([PROGRAMS / "sh"], cwd=cwd, input=text, capture_output=True, text=True,
-                            timeout=60, check=False, env={"PATH": str(PROGRAMS)})
-    assert result.returncode == status, result.stdout + result.stderr
-    return result.stdout, result.stderr
+    with subprocess.Popen([PROGRAMS / "sh"], cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, env={"PATH": str(PROGRAMS)},
+                          start_new_session=True) as process:
+        try:
+            output, errors = process.communicate(text, timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # its programs too
+            raise
+    assert process.returncode == status, output + errors
+    return output, errors
 
 
 SHELL_LINES = {
@@ -357,6 +373,16 @@ def test_shell_in_the_background(folder):
     os.mkfifo(folder / "fifo")
     assert shell("cat fifo & echo not waiting\necho through > fifo\n", folder) == (
         "not waiting\nthrough\n", "")
+
+
+def test_producer_without_a_consumer(folder):
+    """Nobody but the consumer holds the pipe's reading end: the producer ends with it."""
+    compiled(folder, """
+#include <unistd.h>
+int main(void) { while (write(1, "y", 1) == 1) continue; }
+""", name="yes")
+    assert shell("./yes | sh -c 'exit 3'; echo $?\n", folder) == (
+        "3\n", "sh: ./yes: killed by signal 13\n")
 
 
 def test_shell_with_a_long_line(folder):

@@ -69,8 +69,8 @@ ASFLAGS := -f elf64 -g -F dwarf -w+all -Werror -Isrc/ -I$(B)/gen/
 LDFLAGS := -nostdlib -static -Wl,-T,linker.ld -Wl,--gc-sections \
 	-Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack -Wl,--build-id=none -Wl,--fatal-warnings
 
-USER_CFLAGS  := $(COMMON) -fno-stack-protector -Iuser -I$(B)/gen
-USER_ASFLAGS := -f elf64 -g -F dwarf -w+all -Werror -Iuser/ -I$(B)/gen/
+# Programs that are written in assembly, and the stubs.
+USER_ASFLAGS := -f elf64 -g -F dwarf -w+all -Werror -I$(B)/gen/
 USER_LDFLAGS := -static -e _start -z max-page-size=4096 -z noexecstack --gc-sections \
 	--build-id=none --fatal-warnings
 # Programs and libraries that are compiled with musl.
@@ -84,16 +84,8 @@ KERNEL_C   := $(filter-out src/arch/x86_64/asm_offsets.c,$(sort $(shell find src
 KERNEL_ASM := $(sort $(shell find src -name '*.asm'))
 KERNEL_OBJ := $(KERNEL_C:%=$(B)/obj/%.o) $(KERNEL_ASM:%=$(B)/obj/%.o)
 
-USER_C   := user/demo.c
-MUSL_C   := $(filter-out $(USER_C),$(sort $(wildcard user/*.c)))
-MUSL_BIN := $(MUSL_C:user/%.c=$(B)/user/%)
-USER_ASM := $(sort $(wildcard user/*.asm))
-USER_LIB := $(patsubst %,$(B)/obj/%.o,$(sort $(wildcard user/lib/*.c user/lib/*.asm))) \
-	$(B)/obj/carillon_stubs.o
-USER_BIN := $(USER_C:user/%.c=$(B)/user/%) $(USER_ASM:user/%.asm=$(B)/user/%)
-
-# What the archive has, and what APPS may choose from.
-INITRD_BIN := $(USER_BIN) $(if $(APPS),$(MUSL_BIN))
+USER_C   := $(sort $(wildcard user/*.c))
+USER_BIN := $(USER_C:user/%.c=$(B)/user/%)
 
 GENERATED := $(addprefix $(B)/gen/,syscall_proto.h syscall_table.inc syscall_numbers.h \
 	syscall_numbers.inc carillon_stubs.asm carillon_raw.h system-calls.md linux_names.h)
@@ -132,10 +124,9 @@ need:
 STAMP_kernel := $(CC) $(CFLAGS)
 STAMP_asm    := $(NASM) $(ASFLAGS)
 STAMP_link   := $(CC) $(LDFLAGS) $(KERNEL_OBJ)
-STAMP_user   := $(CC) $(USER_CFLAGS) $(USER_ASFLAGS) $(LD) $(USER_LDFLAGS) $(USER_LIB)
 STAMP_sdk    := $(AR) $(MUSL_CC) $(SDK_CFLAGS) $(USER_ASFLAGS) $(SDK_C) $(SDK_ASM)
-STAMP_musl   := $(MUSL_CC) $(MUSL_CFLAGS)
-STAMP_initrd  = $(INITRD_BIN) $(SOURCE_DATE_EPOCH) $(APPS)
+STAMP_user   := $(MUSL_CC) $(MUSL_CFLAGS)
+STAMP_initrd  = $(USER_BIN) $(SOURCE_DATE_EPOCH) $(APPS)
 STAMP_iso     = $(CMDLINE)
 
 define stamp_rule
@@ -147,12 +138,12 @@ $(B)/stamp/$1:
 	@mkdir -p $$(@D) && touch $$@
 endef
 STAMPED_GOALS := $(filter-out clean help deps,$(GOALS))
-$(foreach s,kernel asm link user sdk musl initrd iso,$(if $(STAMPED_GOALS),$(eval $(call stamp_rule,$s))))
+$(foreach s,kernel asm link user sdk initrd iso,$(if $(STAMPED_GOALS),$(eval $(call stamp_rule,$s))))
 
 # ---- products ------------------------------------------------------------------------------------
 
 .PHONY: all iso initrd run test soak models bench usb gdb format check deps clean help
-all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso $(CARILLON_CC) $(MUSL_BIN)
+all: $(B)/carillon.elf $(B)/initrd.tar $(B)/carillon.iso $(CARILLON_CC)
 iso: $(B)/carillon.iso
 initrd: $(B)/initrd.tar
 
@@ -175,19 +166,14 @@ $(B)/obj/symbols.o: $(B)/gen/symbols.asm $(B)/stamp/asm
 # The files that APPS names by their paths.
 APP_FILES := $(wildcard $(foreach app,$(APPS),$(if $(findstring /,$(app)),$(app))))
 
-$(B)/initrd.tar: $(INITRD_BIN) $(APP_FILES) tools/mkinitrd $(B)/stamp/initrd | need
+$(B)/initrd.tar: $(USER_BIN) $(APP_FILES) tools/mkinitrd $(B)/stamp/initrd | need
 	$(call say,TAR     $@)
-	$(Q)tools/mkinitrd $@ $(B)/user/demo $(INITRD_BIN)
+	$(Q)tools/mkinitrd $@ $(B)/user/init $(USER_BIN)
 
 ISO_INPUTS := $(B)/carillon.elf $(B)/initrd.tar iso/grub.cfg.in tools/mkiso
 $(B)/carillon.iso: $(ISO_INPUTS) $(B)/stamp/iso | need
 	$(call say,ISO     $@)
 	$(Q)tools/mkiso --output $@ --cmdline "$$CMDLINE"
-
-# The same disc with `debugexit`, so that QEMU's exit status tells how it went.
-$(B)/run/carillon.iso: $(ISO_INPUTS) $(B)/stamp/iso | need
-	$(call say,ISO     $@)
-	$(Q)tools/mkiso --output $@ --cmdline "debugexit $$CMDLINE"
 
 # ---- how things are made -------------------------------------------------------------------------
 
@@ -215,21 +201,6 @@ $(GENERATED) &: src/syscall/syscalls.tbl src/lib/errno.h tools/gen-syscalls | ne
 		--output $(B)/gen $<
 
 $(GENERATED): user/libcarillon/later.tbl
-
-$(B)/obj/user/%.c.o: user/%.c $(B)/stamp/user | $(GENERATED) need
-	$(call say,CC      $<)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(USER_CFLAGS) $(PREFIX_MAP) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
-
-$(B)/obj/user/%.asm.o: user/%.asm $(B)/stamp/user $(B)/gen/syscall_numbers.inc | need
-	$(call say,NASM    $<)
-	@mkdir -p $(@D)
-	$(Q)$(NASM) $(USER_ASFLAGS) -MD $(@:.o=.d) -MP -MT $@ -o $@ $<
-
-$(B)/obj/carillon_stubs.o: $(B)/gen/carillon_stubs.asm $(B)/stamp/user | need
-	$(call say,NASM    $<)
-	@mkdir -p $(@D)
-	$(Q)$(NASM) $(USER_ASFLAGS) -o $@ $<
 
 # carillon-cc and what it finds beside itself.
 $(CARILLON_CC): user/libcarillon/carillon-cc $(SDK)
@@ -260,22 +231,11 @@ $(SDK_ASM:%=$(B)/obj/%.o): $(B)/obj/%.o: % $(B)/stamp/sdk $(B)/gen/syscall_numbe
 	@mkdir -p $(@D)
 	$(Q)$(NASM) $(USER_ASFLAGS) -o $@ $<
 
-$(USER_C:user/%.c=$(B)/user/%): $(B)/user/%: $(B)/obj/user/%.c.o $(USER_LIB)
-	$(call say,LD      $@)
-	@mkdir -p $(@D)
-	$(Q)$(LD) $(USER_LDFLAGS) -o $@ $^
-
 # A program with a libc is one file.
-$(MUSL_BIN): $(B)/user/%: user/%.c $(CARILLON_CC) $(B)/stamp/musl
+$(USER_BIN): $(B)/user/%: user/%.c $(CARILLON_CC) $(B)/stamp/user
 	$(call say,CC      $@)
 	@mkdir -p $(@D) $(B)/obj/user
 	$(Q)$(CARILLON_CC) $(MUSL_CFLAGS) $(PREFIX_MAP) -MMD -MP -MF $(B)/obj/user/$*.d -MT $@ -o $@ $<
-
-# An assembly program has its own _start and is linked alone.
-$(USER_ASM:user/%.asm=$(B)/user/%): $(B)/user/%: $(B)/obj/user/%.asm.o
-	$(call say,LD      $@)
-	@mkdir -p $(@D)
-	$(Q)$(LD) $(USER_LDFLAGS) -o $@ $^
 
 # What `make bench` boots beside the kernel, and a plugin for the QEMU of this machine.
 BENCH := $(addprefix build/bench/,floor.elf gates count_plugin.so)
@@ -299,8 +259,8 @@ build/bench/count_plugin.so: bench/count_plugin.c | need
 
 # ---- use -----------------------------------------------------------------------------------------
 
-run: $(B)/run/carillon.iso
-	@tools/run --iso $<
+run: $(ISO_INPUTS) | need
+	@tools/run
 
 usb: $(B)/carillon.iso
 	@tools/usb --image $< --yes "$$YES" $${DEV:+"$$DEV"}
@@ -344,6 +304,5 @@ clean:
 help:
 	@tools/help
 
--include $(patsubst %.o,%.d,$(KERNEL_OBJ) $(filter $(B)/obj/user/%,$(USER_LIB)) \
-	$(USER_C:%=$(B)/obj/%.o) $(SDK_C:%=$(B)/obj/%.o) $(MUSL_BIN:$(B)/%=$(B)/obj/%.o) \
-	$(USER_ASM:%=$(B)/obj/%.o)) $(OFFSETS).d
+-include $(patsubst %.o,%.d,$(KERNEL_OBJ) $(SDK_C:%=$(B)/obj/%.o)) \
+	$(USER_BIN:$(B)/%=$(B)/obj/%.d) $(OFFSETS).d

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The test programs of tests/user, built for the guest, and the archives that carry them.
 
-A NAME.asm is linked alone; a NAME.c with tests/user/lib, user/lib and the generated stubs.
+A NAME.asm is linked alone; a NAME.c with tests/user/lib and the generated stubs. They have no libc.
 """
 
 import functools
@@ -20,8 +20,7 @@ BUILT = OUTPUT / "programs"
 CC = ["gcc", "-std=gnu17", "-O2", "-g", "-ffreestanding", "-fno-pic", "-fno-pie",
       "-fno-stack-protector", "-fcf-protection=none", "-fno-asynchronous-unwind-tables",
       "-fno-tree-loop-distribute-patterns", "-Wall", "-Wextra", "-Werror", "-Wshadow",
-      "-Wstrict-prototypes", "-Wmissing-prototypes", "-Itests/user/lib", "-Iuser",
-      f"-I{BUILD}/gen"]
+      "-Wstrict-prototypes", "-Wmissing-prototypes", "-Itests/user/lib", f"-I{BUILD}/gen"]
 NASM = ["nasm", "-f", "elf64", "-g", "-F", "dwarf", "-w+all", "-Werror", "-Itests/user/",
         f"-I{BUILD}/gen/"]
 LD = ["ld", "-static", "-e", "_start", "-z", "max-page-size=4096", "-z", "noexecstack",
@@ -50,8 +49,7 @@ def compiled(source):
 
 @functools.cache
 def library():
-    sources = [*sorted((SOURCES / "lib").glob("*.[ca]*")), *sorted((ROOT / "user/lib").glob("*.*")),
-               BUILD / "gen/carillon_stubs.asm"]
+    sources = [*sorted((SOURCES / "lib").glob("*.[ca]*")), BUILD / "gen/carillon_stubs.asm"]
     return [compiled(source) for source in sources]
 
 

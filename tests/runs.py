@@ -21,8 +21,9 @@ class Run:
     cpu: str = "max"
     cmdline: str = ""  # after `debugexit`
     # A test program and its arguments, ("ring", "+100"): it is init=/bin/ring then, from the test
-    # programs' archive. Without one the shipped archive's /init runs, the demonstration.
+    # programs' archive. Without one the shipped archive's /init runs.
     init: tuple = ()
+    args: tuple = ()  # the shipped /init's arguments: "demo" alone makes it end
     extra: tuple = ()  # more options for QEMU
     limit: int = 60  # seconds for all of it
     # Lines in their order, as regular expressions for the whole line without its stamp. A set
@@ -38,7 +39,8 @@ class Run:
         words += [self.cmdline] if self.cmdline else []
         if self.init:
             words += [f"init=/bin/{self.init[0]}"]
-            words += ["--", *self.init[1:]] if self.init[1:] else []
+        arguments = self.init[1:] or self.args
+        words += ["--", *arguments] if arguments else []
         return " ".join(words)
 
 
@@ -51,11 +53,14 @@ def exited(status):
     return rf"init: exited with status {status}"
 
 
+DEMO = ("demo",)
+
+
 def demo(name, online=4, cores=None, before=(), rung=None, **more):
     """The demonstration on a machine with `cores` core indices of which `online` answer."""
     cores = cores or online
     no_warp = [rf"clock: no warp between the counters of {online} cores.*"] if online > 1 else []
-    return Run(name, **{"expect": [*before, rf"smp: {online} of {cores} cores online.*", *no_warp,
+    return Run(name, args=DEMO, **{"expect": [*before, rf"smp: {online} of {cores} cores online.*", *no_warp,
                                    received(rung or range(online)), exited(0)], **more})
 
 
@@ -162,9 +167,9 @@ MACHINES = [
          before=[NO_ACPI, r"mp: MP table at 0xf\w+, processors: 4, I/O APICs: 1"]),
     demo("no-acpi-one-socket", 1, machine="pc,acpi=off",
          before=[NO_ACPI, r"mp: MP table at 0xf\w+, processors: 1, I/O APICs: 1"]),
-    Run("no-acpi-no-s5", machine="pc,acpi=off", debugexit=False, status=STAYS,
+    Run("no-acpi-no-s5", args=DEMO, machine="pc,acpi=off", debugexit=False, status=STAYS,
         expect=[exited(0), r"power off: .*no ACPI S5.*halt"]),
-    Run("s5-pvh", expect=[exited(0)], debugexit=False, status=None),
+    Run("s5-pvh", args=DEMO, expect=[exited(0)], debugexit=False, status=None),
 ]
 
 def calls(name, cores, online=None, dead=-1, gsis=24, **more):

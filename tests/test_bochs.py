@@ -45,17 +45,17 @@ def expect_demo(vm, apic, cores):
 
 @pytest.mark.parametrize("cores", [2, 4])
 def test_x2apic(bochs, cores):
-    vm = bochs(iso_for(""), cores)
+    vm = bochs(iso_for("-- demo"), cores)
     expect_demo(vm, r"x2APIC \(the CPU offers it\)", cores)
     assert any("timer by TSC deadline" in line for line in vm.lines)
 
 
 def test_xapic_by_choice(bochs):
-    expect_demo(bochs(iso_for("apic=xapic"), 2), r"xAPIC \(by apic=\)", 2)
+    expect_demo(bochs(iso_for("apic=xapic -- demo"), 2), r"xAPIC \(by apic=\)", 2)
 
 
 def test_xapic_model(bochs):
-    expect_demo(bochs(iso_for("apic=x2apic"), 2, SANDY_BRIDGE),
+    expect_demo(bochs(iso_for("apic=x2apic -- demo"), 2, SANDY_BRIDGE),
                 r"xAPIC \(the CPU has no other mode\)", 2)
 
 
@@ -75,7 +75,7 @@ def disc_with_x2apic_on(words):
     shutil.copyfile(qemu.INITRD, tree / "initrd.tar")
     (tree / "grub/grub.cfg").write_text(
         "set timeout=0\nwrmsr 0x1b 0xfee00d00\n"  # IA32_APIC_BASE: enabled, EXTD, boot core
-        f"multiboot2 /boot/carillon.elf {words}\nmodule2 /boot/initrd.tar\nboot\n",
+        f"multiboot2 /boot/carillon.elf {words} -- demo\nmodule2 /boot/initrd.tar\nboot\n",
         encoding="utf-8")
     disc = output_path("x2apic-on" + words, "iso")
     subprocess.run(["grub-mkrescue", "--install-modules=normal multiboot2 iso9660 part_msdos wrmsr",

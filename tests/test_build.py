@@ -34,7 +34,7 @@ def empty(request):
 @pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
 def test_clang(empty, machine):
     kernel, initrd = make(empty, "CC=clang")
-    vm = machine(qemu.Config(kernel=kernel, initrd=initrd, append="debugexit"), 60)
+    vm = machine(qemu.Config(kernel=kernel, initrd=initrd, append="debugexit -- demo"), 60)
     vm.wait_line(*sorted(received(range(4))), forbid=(PANIC,))
     vm.wait_line(exited(0), forbid=(PANIC,))
     assert vm.wait_exit() == 0
@@ -42,12 +42,12 @@ def test_clang(empty, machine):
 
 def test_cross_compile_prefix(empty, tmp_path):
     """Every tool that makes code for the target is called by the prefix."""
-    for tool in ("gcc", "ld", "strip", "nm"):
+    for tool in ("gcc", "ar", "strip", "nm"):
         script = tmp_path / f"probe-{tool}"
         script.write_text(f'#!/bin/sh\necho {tool} >> {tmp_path}/called\nexec {tool} "$@"\n')
         script.chmod(0o755)
     make(empty, "CROSS_COMPILE=probe-", path=tmp_path)
-    assert set((tmp_path / "called").read_text().split()) == {"gcc", "ld", "strip", "nm"}
+    assert set((tmp_path / "called").read_text().split()) == {"gcc", "ar", "strip", "nm"}
 
 
 def test_directory_with_blank(tmp_path):

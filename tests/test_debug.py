@@ -5,7 +5,7 @@ import pytest
 
 import qemu
 from booting import boot, config_for
-from runs import PANIC, Run, exited, received
+from runs import DEMO, PANIC, Run, exited, received
 from test_panics import END, STATUS_PANIC
 from ktap import check, read_ktap
 
@@ -75,7 +75,7 @@ def test_wait_names_the_holder(machine):
 
 
 def test_demonstration(machine):
-    run = Run("debug-demo")
+    run = Run("debug-demo", args=DEMO)
     vm = machine(config(run), run.limit, run.name)
     vm.wait_line("debug: the kernel's own rules are checked while it runs", forbid=run.forbid)
     vm.wait_line(*sorted(received(range(4))), forbid=run.forbid)

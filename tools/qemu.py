@@ -28,6 +28,7 @@ OVMF_VARS = OVMF / "OVMF_VARS_4M.fd"
 STATUS_SIGNAL = 121
 STATUS_PANIC = 122
 
+POWERED_OFF = re.compile(r"^power off$", re.MULTILINE)
 INIT_ENDED = re.compile(
     r"^(?:init|selftest): (?:exited with status (\d+)|killed by signal (\d+))$", re.MULTILINE)
 

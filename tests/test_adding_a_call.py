@@ -24,6 +24,7 @@ def test_the_page_can_be_followed():
     tree = copy_of_the_tree("adding-a-call")
     written, typed = follow(tree, PAGE.read_text(encoding="utf-8"))
     assert written == 4 and any("make -s run" in command for command in typed)
+    assert "core 0 says: hello from C" in (tree / "build/run/console.log").read_text()
     assert "## 332 say\n" in (tree / "build/gen/system-calls.md").read_text()
 
 

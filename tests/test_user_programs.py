@@ -58,6 +58,14 @@ def compiled(name, source):
     return program.read_bytes()
 
 
+def test_no_call_is_both_there_and_to_come():
+    """What syscalls.tbl has goes from later.tbl."""
+    call = re.compile(r"^\d+ +(\w+) +\(", re.MULTILINE)
+    there, later = (set(call.findall((ROOT / path).read_text(encoding="utf-8")))
+                    for path in ("src/syscall/syscalls.tbl", "user/libcarillon/later.tbl"))
+    assert {"klog", "send_ipi"} <= there and later and not there & later
+
+
 # ---- the procedure -------------------------------------------------------------------------------
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The test programs of tests/user, built for the guest, and the archives that carry them.
 
-A NAME.asm is linked alone; a NAME.c with tests/user/lib and the generated stubs. They have no libc.
+A NAME.asm is linked alone; a NAME.c that includes test.h with tests/user/lib and the generated
+stubs; every other NAME.c is a program with a libc, compiled by plain musl-gcc as on Linux, where it
+runs too.
 """
 
 import functools
@@ -25,6 +27,8 @@ NASM = ["nasm", "-f", "elf64", "-g", "-F", "dwarf", "-w+all", "-Werror", "-Itest
         f"-I{BUILD}/gen/"]
 LD = ["ld", "-static", "-e", "_start", "-z", "max-page-size=4096", "-z", "noexecstack",
       "--build-id=none", "--fatal-warnings"]
+MUSL_CC = ["musl-gcc", "-static", "-std=gnu17", "-O2", "-g", "-D_GNU_SOURCE", "-Wall", "-Wextra",
+           "-Werror", "-Wshadow", "-Wstrict-prototypes", "-Wmissing-prototypes", f"-I{BUILD}/gen"]
 # The highest page below arch.h's ARCH_USER_END; only the programs top_* have such a section.
 TOP = ["--section-start=.top=0x7fffffffe000"]
 
@@ -53,11 +57,19 @@ def library():
     return [compiled(source) for source in sources]
 
 
+def has_libc(source):
+    return source.suffix == ".c" and '#include "test.h"' not in source.read_text(encoding="utf-8")
+
+
 @functools.cache
 def program(name):
     """The path of a built test program."""
     source = next(SOURCES.glob(f"{name}.[ca]*"))
     output = BUILT / name
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if has_libc(source):
+        run_tool([*MUSL_CC, "-o", output, source])
+        return output
     objects = [compiled(source), *(library() if source.suffix == ".c" else [])]
     run_tool([*LD, *(TOP if name.startswith("top_") else []), "-o", output, *objects])
     return output
@@ -115,6 +127,11 @@ def save(name, data):
 
 @functools.cache
 def initrd():
-    """The archive with all test programs in /bin; there is no /init."""
-    names = sorted(path.stem for path in SOURCES.glob("*.[ca]*"))
+    """The archive with all test programs without a libc in /bin; there is no /init."""
+    names = sorted(path.stem for path in SOURCES.glob("*.[ca]*") if not has_libc(path))
     return save("programs", archive(*(file(f"bin/{name}", data_of(name)) for name in names)))
+
+
+def initrd_of(*names):
+    """An archive with these programs alone in /bin."""
+    return save("-".join(names), archive(*(file(f"bin/{name}", data_of(name)) for name in names)))

@@ -3,7 +3,7 @@
 
 A NAME.asm is linked alone; a NAME.c that includes test.h with tests/user/lib and the generated
 stubs; every other NAME.c is a program with a libc, compiled by plain musl-gcc as on Linux, where it
-runs too.
+runs too, unless it includes carillon_raw.h: then the generated stubs are added.
 """
 
 import functools
@@ -28,7 +28,8 @@ NASM = ["nasm", "-f", "elf64", "-g", "-F", "dwarf", "-w+all", "-Werror", "-Itest
 LD = ["ld", "-static", "-e", "_start", "-z", "max-page-size=4096", "-z", "noexecstack",
       "--build-id=none", "--fatal-warnings"]
 MUSL_CC = ["musl-gcc", "-static", "-std=gnu17", "-O2", "-g", "-D_GNU_SOURCE", "-Wall", "-Wextra",
-           "-Werror", "-Wshadow", "-Wstrict-prototypes", "-Wmissing-prototypes", f"-I{BUILD}/gen"]
+           "-Werror", "-Wshadow", "-Wstrict-prototypes", "-Wmissing-prototypes",
+           "-Wl,-z,noexecstack", f"-I{BUILD}/gen"]
 # The highest page below arch.h's ARCH_USER_END; only the programs top_* have such a section.
 TOP = ["--section-start=.top=0x7fffffffe000"]
 
@@ -57,8 +58,18 @@ def library():
     return [compiled(source) for source in sources]
 
 
+def includes(source, header):
+    return f'#include "{header}"' in source.read_text(encoding="utf-8")
+
+
 def has_libc(source):
-    return source.suffix == ".c" and '#include "test.h"' not in source.read_text(encoding="utf-8")
+    return source.suffix == ".c" and not includes(source, "test.h")
+
+
+def with_libc(source, output):
+    own_gate = [SOURCES / "lib/gate.asm", BUILD / "gen/carillon_stubs.asm"]
+    objects = [compiled(part) for part in own_gate] if includes(source, "carillon_raw.h") else []
+    run_tool([*MUSL_CC, "-o", output, source, *objects])
 
 
 @functools.cache
@@ -68,7 +79,7 @@ def program(name):
     output = BUILT / name
     output.parent.mkdir(parents=True, exist_ok=True)
     if has_libc(source):
-        run_tool([*MUSL_CC, "-o", output, source])
+        with_libc(source, output)
         return output
     objects = [compiled(source), *(library() if source.suffix == ".c" else [])]
     run_tool([*LD, *(TOP if name.startswith("top_") else []), "-o", output, *objects])

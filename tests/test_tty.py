@@ -102,9 +102,9 @@ def test_paste(machine):
     run = Run("tty-paste", limit=120)
     lines = [f"line {n:04}" for n in range(700)]
     vm = start(machine, run)
-    typed(vm, "compute\r" + "\r".join(lines) + "\r", "compute", "got 8: compute<0a>")
-    for line in lines:
-        vm.wait_line(f".*got 10: {line}<0a>")  # behind the echo of what came meanwhile
+    typed(vm, "compute\r" + "\r".join(lines) + "\r", "compute")
+    for got in ["got 8: compute", *(f"got 10: {line}" for line in lines)]:
+        vm.wait_line(f".*{got}<0a>")  # behind the echo of what came meanwhile
     finish(vm, run)
 
 

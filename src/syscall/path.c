@@ -243,6 +243,11 @@ long sys_renameat2(int old_dirfd, uintptr_t old_text, int new_dirfd, uintptr_t n
     return error;
 }
 
+long sys_renameat(int old_dirfd, uintptr_t old_text, int new_dirfd, uintptr_t new_text)
+{
+    return sys_renameat2(old_dirfd, old_text, new_dirfd, new_text, 0);
+}
+
 long sys_rename(uintptr_t old_text, uintptr_t new_text)
 {
     return sys_renameat2(AT_FDCWD, old_text, AT_FDCWD, new_text, 0);

@@ -2,16 +2,21 @@
 /*
  * A TCG plugin for QEMU: which instructions were executed between two addresses, and by which core.
  *
- *     -plugin count_plugin.so,out=FILE,at=32,mark=FROM:TO,mark=FROM:TO...
+ *     -plugin count_plugin.so,out=FILE,at=32,fault=ENTRY,mark=FROM:TO,mark=FROM:TO...
  *
- * When a core comes to FROM, counting begins, on all cores; when the same core comes to TO, it
- * ends. FROM itself is counted, TO is not. FILE gets, for each mark and each time it was passed,
+ * When a core comes to FROM, counting begins, on all cores; when a core, that one or another, comes
+ * to TO, it ends. FROM itself is counted, TO is not. FILE gets, for each mark and each time it was
+ * passed,
  *
  *     pass MARK TIME COUNT COUNT ...        the instructions of each core
  *
  * and for the pass number `at` also a line for each instruction in the order of execution,
  *
  *     step MARK CORE ADDRESS
+ *
+ * A page fault is taken before its instruction has done anything, and the instruction is executed
+ * again behind it; QEMU tells of both. With the kernel's ENTRY for page faults given, the first is
+ * taken off the counts, as QEMU's clock does not count it either. The steps have both.
  *
  * It is a witness that the guest does not control. Debian ships no header for plugins, so what is
  * used of the interface (QEMU, "QEMU TCG Plugins", version 1) is declared here.
@@ -46,7 +51,7 @@ EXPORT int qemu_plugin_version = 1;
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc,
                                char **argv);
 
-enum { MARKS_MAX = 32, CORES_MAX = 256, STEPS_MAX = 1 << 16 };
+enum { MARKS_MAX = 32, CORES_MAX = 256, STEPS_MAX = 1 << 20 };
 
 struct mark {
     uint64_t from, to;
@@ -56,10 +61,10 @@ struct mark {
 static struct mark marks[MARKS_MAX];
 static unsigned mark_count;
 static unsigned detailed_pass;
+static uint64_t fault_entry;
 static FILE *out;
 
 static int running = -1; /* the mark that is being counted */
-static unsigned runner;  /* by the core that came to FROM */
 static uint64_t counts[CORES_MAX];
 static unsigned cores_seen;
 static struct {
@@ -68,10 +73,9 @@ static struct {
 } steps[STEPS_MAX];
 static unsigned step_count;
 
-static void begin(unsigned core, unsigned mark)
+static void begin(unsigned mark)
 {
     running = (int)mark;
-    runner = core;
     memset(counts, 0, sizeof(counts));
     step_count = 0;
 }
@@ -94,15 +98,16 @@ static void executed(unsigned core, void *data)
     uint64_t address = (uint64_t)(uintptr_t)data;
     if (core >= cores_seen)
         cores_seen = core + 1;
-    if (running >= 0 && core == runner && address == marks[running].to)
+    if (running >= 0 && address == marks[running].to)
         end();
     for (unsigned i = 0; running < 0 && i < mark_count; i++) {
         if (address == marks[i].from)
-            begin(core, i);
+            begin(i);
     }
     if (running < 0)
         return;
-    counts[core]++;
+    if (address != fault_entry) /* else this one for that one */
+        counts[core]++;
     if (step_count < STEPS_MAX) {
         steps[step_count].core = core;
         steps[step_count++].address = address;
@@ -131,6 +136,8 @@ static void close_output(qemu_plugin_id_t id, void *data)
 static bool take_argument(const char *argument)
 {
     struct mark *mark = &marks[mark_count];
+    if (sscanf(argument, "fault=%" SCNx64, &fault_entry) == 1)
+        return true;
     if (strncmp(argument, "out=", 4) == 0)
         return (out = fopen(argument + 4, "w")) != NULL;
     if (sscanf(argument, "at=%u", &detailed_pass) == 1)

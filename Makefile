@@ -238,7 +238,7 @@ $(USER_BIN): $(B)/user/%: user/%.c $(CARILLON_CC) $(B)/stamp/user
 	$(Q)$(CARILLON_CC) $(MUSL_CFLAGS) $(PREFIX_MAP) -MMD -MP -MF $(B)/obj/user/$*.d -MT $@ -o $@ $<
 
 # What `make bench` boots beside the kernel, and a plugin for the QEMU of this machine.
-BENCH := $(addprefix build/bench/,floor.elf gates count_plugin.so)
+BENCH := $(addprefix build/bench/,floor.elf gates programs child count_plugin.so)
 
 build/bench/floor.elf: $(wildcard bench/floor/*) bench/guest/series.inc | need
 	$(call say,NASM    $@)
@@ -251,6 +251,15 @@ build/bench/gates: bench/guest/gates.asm bench/guest/series.inc $(B)/gen/syscall
 	@mkdir -p $(@D)
 	$(Q)$(NASM) $(USER_ASFLAGS) -Ibench/guest/ -o $@.o $<
 	$(Q)$(LD) $(USER_LDFLAGS) -o $@ $@.o
+
+# Each at addresses of its own, so that the plugin and bench/where can tell one program from another.
+build/bench/programs: BENCH_FLAGS := -g -Wl,-Ttext-segment=0x10000000
+build/bench/child: BENCH_FLAGS := -s -Wl,-Ttext-segment=0x20000000
+build/bench/programs build/bench/child: build/bench/%: bench/guest/%.c | need
+	$(call say,CC      $@)
+	@mkdir -p $(@D)
+	$(Q)musl-gcc -std=gnu17 -O2 -static -fno-pie -no-pie $(WARNINGS) $(PREFIX_MAP) $(BENCH_FLAGS) \
+		-o $@ $<
 
 build/bench/count_plugin.so: bench/count_plugin.c | need
 	$(call say,CC      $@)

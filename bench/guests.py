@@ -22,6 +22,8 @@ import qemu  # noqa: E402  (needs the path above)
 OUTPUT = ROOT / "build/bench"
 FLOOR = OUTPUT / "floor.elf"
 GATES = OUTPUT / "gates"
+PROGRAMS = OUTPUT / "programs"
+CHILD = OUTPUT / "child"  # which they run
 PLUGIN = OUTPUT / "count_plugin.so"
 LOGS = OUTPUT / "log"
 
@@ -32,6 +34,13 @@ SERIES = re.compile(r"(?:# )?bench: (\w+)( pair)?((?: \d+)+)")
 FACTS = ("bring_up_ns", "init_wait_ns", "memory_free_kib")  # in the same form, but no operations
 END = r"bench: done|ok 1 bench-rings"
 STAMP = re.compile(r"\[ *(\d+\.\d{6})\] (.*)")
+
+# Intel SDM vol 3A, "Interrupt 14--Page-Fault Exception (#PF)"; src/arch/x86_64/trap.h
+PAGE_FAULT = 14
+TRAP_STUB_SIZE = 16
+
+# No `rep stosb` and `rep movsb` for pages: each byte would count as an instruction.
+PAGES_CPU = "max,-erms"
 
 LINUX_WORDS = "console=ttyS0 panic=-1"  # when init ends, Linux panics; then QEMU ends
 
@@ -45,14 +54,15 @@ def say(text):
 
 
 @functools.cache
-def carillon_initrd():
-    path = OUTPUT / "initrd.tar"
-    info = tarfile.TarInfo("bin/gates")
-    info.mode, data = 0o755, GATES.read_bytes()
-    info.size = len(data)
+def carillon_initrd(*programs):
+    """An archive of the programs, in its root."""
+    path = OUTPUT / f"{programs[0].name}.tar"
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        tar.addfile(info, io.BytesIO(data))
+        for program in programs:
+            info, data = tarfile.TarInfo(program.name), program.read_bytes()
+            info.mode, info.size = 0o755, len(data)
+            tar.addfile(info, io.BytesIO(data))
     path.write_bytes(stream.getvalue())
     return path
 
@@ -63,8 +73,15 @@ def floor(cores):
 
 def carillon_gates(cores, mem="256M"):
     """Carillon with the program that calls the gates as init."""
-    return qemu.Config(smp=str(cores), mem=mem, kernel=qemu.KERNEL, initrd=carillon_initrd(),
-                       append="debugexit init=/bin/gates -- rings")
+    return qemu.Config(smp=str(cores), mem=mem, kernel=qemu.KERNEL,
+                       initrd=carillon_initrd(GATES), append="debugexit init=/gates -- rings")
+
+
+def carillon_programs(cores):
+    """Carillon with the C program that measures processes and memory as init."""
+    return qemu.Config(smp=str(cores), cpu=PAGES_CPU, kernel=qemu.KERNEL,
+                       initrd=carillon_initrd(PROGRAMS, CHILD),
+                       append="debugexit init=/programs -- rings")
 
 
 def carillon_rings(cores):
@@ -73,8 +90,8 @@ def carillon_rings(cores):
                        append="debugexit selftest=bench-rings")
 
 
-def linux_gates(kernel, initramfs, cores, mem="256M"):
-    return qemu.Config(smp=str(cores), mem=mem, kernel=kernel, initrd=initramfs,
+def linux_init(kernel, initramfs, cores, mem="256M", cpu="max"):
+    return qemu.Config(smp=str(cores), mem=mem, cpu=cpu, kernel=kernel, initrd=initramfs,
                        append=LINUX_WORDS)
 
 
@@ -100,7 +117,7 @@ def boot(name, config, wanted, extra=(), limit=300, count=None):
     Returns: the lines. Raises GuestError.
     """
     LOGS.mkdir(parents=True, exist_ok=True)
-    config.extra = [*extra, *(plugin_options(name, *count) if count else [])]
+    config.extra = [*extra, *(plugin_options(name, config.kernel, *count) if count else [])]
     command = ["timeout", "--kill-after=5", str(limit), *qemu.command(config, OUTPUT / "scratch")]
     start = time.monotonic()
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -151,7 +168,7 @@ def number(lines, pattern):
 
 @functools.cache
 def symbols(path):
-    """{name: address} of an ELF file."""
+    """{name: address} of an ELF file; one without symbols gives none."""
     listing = subprocess.run(["nm", path], capture_output=True, text=True, check=True).stdout
     return {name: int(value, 16)
             for value, name in re.findall(r"^([0-9a-f]+) \w (\S+)$", listing, re.MULTILINE)}
@@ -169,9 +186,12 @@ def count_file(name):
     return LOGS / f"{name}.count"
 
 
-def plugin_options(name, marks, detailed_pass):
+def plugin_options(name, kernel, marks, detailed_pass):
     words = [f"out={count_file(name)}", f"at={detailed_pass}",
              *(f"mark={start:#x}:{end:#x}" for start, end in marks.values())]
+    if kernel == qemu.KERNEL:
+        entry = symbols(kernel)["trap_stubs"] + PAGE_FAULT * TRAP_STUB_SIZE
+        words.append(f"fault={entry:#x}")
     return ["-plugin", ",".join([str(PLUGIN), *words])]
 
 

@@ -98,10 +98,11 @@ def cpio_entry(inode, name, mode, data=b"", device=(0, 0)):
     return b"".join(part + b"\0" * (-len(part) % 4) for part in (head, data))
 
 
-def initramfs(init):
-    """An archive with the program `init` and the console that its output goes to."""
+def initramfs(init, child=b""):
+    """An archive with the program `init`, the one that it may run, and the console of both."""
     return b"".join((
         cpio_entry(1, "dev", 0o040755),
         cpio_entry(2, "dev/console", 0o020600, device=(5, 1)),
         cpio_entry(3, "init", 0o100755, init),
+        cpio_entry(4, "child", 0o100755, child),
         cpio_entry(0, "TRAILER!!!", 0)))

@@ -28,19 +28,24 @@ def spread(samples):
 def exact_figures(suffix=""):
     """{guest: {operation: samples}} of the floor and of Carillon, in guest instructions."""
     floor = boot(f"floor{suffix}", guests.floor(CORES), guests.END, EXACT)
-    gates = boot(f"carillon-gates{suffix}", guests.carillon_gates(CORES), guests.END, EXACT)
-    rings = boot(f"carillon-rings{suffix}", guests.carillon_rings(CORES), guests.END, EXACT)
-    found = {"floor": series(floor), "carillon": {**series(gates), **series(rings)}}
+    carillon = {}
+    for name, config in (("gates", guests.carillon_gates), ("programs", guests.carillon_programs),
+                         ("rings", guests.carillon_rings)):
+        carillon |= series(boot(f"carillon-{name}{suffix}", config(CORES), guests.END, EXACT))
+    found = {"floor": series(floor), "carillon": carillon}
     return {guest: {operation: samples for operation, samples in operations.items()
                     if operation not in guests.FACTS} for guest, operations in found.items()}
 
 
-def linux_figures(kernel, initramfs):
+def linux_figures(kernel, gates, programs):
     """
     The same of Linux, on one core: under icount QEMU does not get Linux's other cores started.
     A call's path is the same on one core and on four.
     """
-    lines = boot("linux-gates", guests.linux_gates(kernel, initramfs, 1), guests.END, EXACT, 400)
+    lines = boot("linux-gates", guests.linux_init(kernel, gates, 1), guests.END, EXACT, 400)
+    lines += boot("linux-programs",
+                  guests.linux_init(kernel, programs, 1, cpu=guests.PAGES_CPU), guests.END, EXACT,
+                  400)
     return series(lines)
 
 
@@ -50,6 +55,8 @@ def by_core():
     for guest, name, config, elf in (
             ("floor", "floor-counted", guests.floor(CORES), guests.FLOOR),
             ("carillon", "carillon-gates-counted", guests.carillon_gates(CORES), guests.GATES),
+            ("carillon", "carillon-programs-counted", guests.carillon_programs(CORES),
+             guests.PROGRAMS),
             ("carillon", "carillon-rings-counted", guests.carillon_rings(CORES),
              guests.qemu.KERNEL)):
         passes, _, _ = counted(name, config, guests.marks_of(elf), EXACT)
@@ -106,7 +113,7 @@ def linux_times(kernel, initramfs):
     ups, inits = [], []
     for run in range(3):
         try:
-            lines = boot(f"linux-{CORES}-{run}", guests.linux_gates(kernel, initramfs, CORES),
+            lines = boot(f"linux-{CORES}-{run}", guests.linux_init(kernel, initramfs, CORES),
                          "Run /init", limit=LINUX_LIMIT)
         except GuestError as error:
             say(f"passed over: {error}")
@@ -126,7 +133,7 @@ def memory(kernel=None, initramfs=None):
     found = {"carillon": guests.number(lines, MEMORY_LINE), "linux": None}
     if kernel:
         try:
-            lines = boot("linux-memory", guests.linux_gates(kernel, initramfs, CORES, "128M"),
+            lines = boot("linux-memory", guests.linux_init(kernel, initramfs, CORES, "128M"),
                          guests.END, limit=LINUX_LIMIT)
             found["linux"] = (128 << 10) - guests.number(lines, r"memory_free_kib (\d+)")
         except GuestError as error:
@@ -166,15 +173,16 @@ def broadcast(steps=STEPS):
 
 
 def linux_parts():
-    """(kernel, initramfs) or (None, None), said in words."""
+    """(kernel, initramfs with gates, with programs) or None thrice, said in words."""
     try:
         kernel = linux.kernel()
     except linux.LinuxMissing as error:
         say(f"no Linux to compare with: {error}")
-        return None, None
-    initramfs = guests.OUTPUT / "linux/initramfs.cpio"
-    initramfs.write_bytes(linux.initramfs(guests.GATES.read_bytes()))
-    return kernel, initramfs
+        return None, None, None
+    gates, programs = (guests.OUTPUT / f"linux/{name}.cpio" for name in ("gates", "programs"))
+    gates.write_bytes(linux.initramfs(guests.GATES.read_bytes()))
+    programs.write_bytes(linux.initramfs(guests.PROGRAMS.read_bytes(), guests.CHILD.read_bytes()))
+    return kernel, gates, programs
 
 
 def instructions(results):
@@ -187,12 +195,12 @@ def instructions(results):
 
 
 def everything(results, with_times):
-    kernel, initramfs = linux_parts()
+    kernel, initramfs, programs = linux_parts()
     results["linux_kernel"] = kernel.name if kernel else None
     instructions(results)
     if kernel:
         say("instructions of Linux")
-        results["exact"]["linux"] = linux_figures(kernel, initramfs)
+        results["exact"]["linux"] = linux_figures(kernel, initramfs, programs)
     say("the way to init, and memory")
     results["to_init"] = to_init()
     results["memory"] = memory(kernel, initramfs)

@@ -14,9 +14,19 @@ OPERATIONS = {
     "int80_unknown": ("int 0x80, no such call", None),
     "syscall_null": ("syscall, getpid", 50),
     "syscall_unknown": ("syscall, no such call", None),
+    "yield": ("yield, alone on the core", 300),
+    "switch_and_back": ("yield to another program, and back", None),
+    "page_fault": ("page fault: first touch of a page", None),
+    "map_1": ("mmap, touch, munmap of 1 page", None),
+    "map_16": ("mmap, touch, munmap of 16 pages", None),
+    "run_program": ("vfork, execve, waitpid of a 41 KB program", None),
     "send_other": ("send_ipi to another core, call to return", 110),
     "send_self": ("send_ipi to itself, call to return", None),
     "send_all": ("send_ipi to all 4, call to return", None),
+    "send_claimed": ("send_ipi to itself, claimed by ipi_wait", None),
+    "wait_ready": ("ipi_wait, with a ring there", None),
+    "wait_wake": ("ipi_wait, from the send's return to the waiter's", None),
+    "ring_program": ("ring 3 to ring 3: send_ipi to the waiter's return", None),
     "round_trip": ("in the kernel: ring another core, until seen", 110),
     "broadcast": ("in the kernel: ring all 4, until all have seen", None),
 }
@@ -76,10 +86,10 @@ def core_rows(results):
     """Who executed them: the caller's core, and the others."""
     rows = [["operation", "floor: caller", "others", "Carillon: caller", "others"]]
     for operation, (title, _) in OPERATIONS.items():
-        found = [results["by_core"][guest].get(operation) for guest in ("floor", "carillon")]
-        if all(found) and any(sum(counts[1:]) for counts in found):
-            rows.append([title, *(str(n) for counts in found
-                                  for n in (counts[0], sum(counts[1:])))])
+        found = [results["by_core"][guest].get(operation, []) for guest in ("floor", "carillon")]
+        if any(sum(counts[1:]) for counts in found):
+            rows.append([title, *(str(n) if counts else "-" for counts in found
+                                  for n in (sum(counts[:1]), sum(counts[1:])))])
     return rows
 
 
@@ -157,8 +167,8 @@ def other_rows(results):
              target_words(memory["carillon"], 6144)]]
 
 
-def text(results):
-    """All tables, as they stand in the README."""
+def counts_text(results):
+    """The tables of guest instructions, as they stand in the README: the same on any host."""
     parts = [f"Linux is Debian's {results['linux_kernel']}." if results["linux_kernel"] else
              "There was no Linux to compare with.",
              "**Guest instructions, -smp 4** (Linux: -smp 1), the sum of all cores:",
@@ -170,13 +180,23 @@ def text(results):
                  if not differ else "The plugin counts otherwise: " + "; ".join(differ) + ".")
     parts += ["Of these, where other cores had a part in it:", table(core_rows(results)),
               "**What the duties cost**, guest instructions of the floor:",
-              table(bare_rows(results)), "**To init, and memory**:", table(other_rows(results))]
+              table(bare_rows(results))]
+    return "\n\n".join(parts)
+
+
+def times_text(results):
+    """The other tables."""
+    parts = ["**To init, and memory**:", table(other_rows(results))]
     if "bring_up" in results:
         parts += ["**Bring-up**, first INIT to all cores online, median (min..max):",
                   table(bring_up_rows(results)),
                   "**Broadcast** in the kernel, instructions of all cores until all have seen it:",
                   table(broadcast_rows(results))]
     return "\n\n".join(parts)
+
+
+def text(results):
+    return f"{counts_text(results)}\n\n{times_text(results)}"
 
 
 # ---- files ---------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ bits 64
 
 LINUX_WRITE     equ 1
 LINUX_IOCTL     equ 16
+LINUX_YIELD     equ 24
 LINUX_GETPID    equ 39
 LINUX_EXIT      equ 60
 LINUX_SYSINFO   equ 99
@@ -42,6 +43,9 @@ SYSINFO_UNIT    equ 104
 %endmacro
 %macro GETPID_LINUX 0
     mov eax, LINUX_GETPID
+%endmacro
+%macro YIELD_LINUX 0
+    mov eax, LINUX_YIELD
 %endmacro
 %macro UNKNOWN 0
     mov eax, NOBODY
@@ -91,6 +95,7 @@ _start:
     SERIES int80_unknown, UNKNOWN, int 0x80, -ENOSYS
     SERIES syscall_null, GETPID_LINUX, syscall, INIT
     SERIES syscall_unknown, UNKNOWN, syscall, -ENOSYS
+    SERIES yield, YIELD_LINUX, syscall, 0
     cmp qword [rsp], 1
     jbe linux_memory
 

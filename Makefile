@@ -88,7 +88,7 @@ USER_C   := $(sort $(wildcard user/*.c))
 USER_BIN := $(USER_C:user/%.c=$(B)/user/%)
 
 GENERATED := $(addprefix $(B)/gen/,syscall_proto.h syscall_table.inc syscall_numbers.h \
-	syscall_numbers.inc carillon_stubs.asm carillon_raw.h system-calls.md linux_names.h)
+	syscall_numbers.inc carillon_stubs.asm carillon_raw.h system-calls.md syscall_names.h)
 GENERATED += $(addprefix $(B)/gen/,carillon.h carillon_lib.asm)
 OFFSETS   := $(B)/gen/asm_offsets.inc
 

@@ -22,7 +22,7 @@
 #include "vm/user_copy.h"
 
 /* What Linux calls its numbers. */
-#include "linux_names.h"
+#include "syscall_names.h"
 
 _Static_assert((int)SYSCALL_TABLE_SIZE == (int)ARCH_GATE_CALLS, "tools/gen-syscalls");
 

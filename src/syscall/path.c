@@ -85,240 +85,240 @@ static int open_at(const struct user_path *path, unsigned flags, uint32_t mode)
     return fd;
 }
 
-long sys_openat(int dirfd, uintptr_t text, int flags, int mode)
+long sys_openat(int dir, uintptr_t path, int flags, int mode)
 {
-    struct user_path path;
-    int result = user_path_begin(&path, dirfd, text);
+    struct user_path at;
+    int result = user_path_begin(&at, dir, path);
     if (result != 0)
         return result;
-    result = open_at(&path, (unsigned)flags, (uint32_t)mode & S_MODE_MASK);
-    user_path_end(&path);
+    result = open_at(&at, (unsigned)flags, (uint32_t)mode & S_MODE_MASK);
+    user_path_end(&at);
     return result;
 }
 
-long sys_open(uintptr_t text, int flags, int mode)
+long sys_open(uintptr_t path, int flags, int mode)
 {
-    return sys_openat(AT_FDCWD, text, flags, mode);
+    return sys_openat(AT_FDCWD, path, flags, mode);
 }
 
-long sys_creat(uintptr_t text, int mode)
+long sys_creat(uintptr_t path, int mode)
 {
-    return sys_openat(AT_FDCWD, text, O_CREAT | O_WRONLY | O_TRUNC, mode);
+    return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
-long sys_newfstatat(int dirfd, uintptr_t text, uintptr_t buf, int flags)
+long sys_newfstatat(int dir, uintptr_t path, uintptr_t buf, int flags)
 {
-    struct user_path path;
+    struct user_path at;
     struct file_stat stat;
     if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0)
         return -EINVAL;
-    int error = user_path_begin(&path, dirfd, text);
+    int error = user_path_begin(&at, dir, path);
     if (error != 0)
         return error;
-    bool itself = path.text[0] == '\0' && (flags & AT_EMPTY_PATH) != 0;
+    bool itself = at.text[0] == '\0' && (flags & AT_EMPTY_PATH) != 0;
     if (!itself)
-        error = memfs_stat(path.dir, path.text, (flags & AT_SYMLINK_NOFOLLOW) == 0, &stat);
-    user_path_end(&path);
+        error = memfs_stat(at.dir, at.text, (flags & AT_SYMLINK_NOFOLLOW) == 0, &stat);
+    user_path_end(&at);
     if (itself)
-        return dirfd == AT_FDCWD ? stat_node_to_user(process_current()->cwd, buf)
-                                 : sys_fstat(dirfd, buf);
+        return dir == AT_FDCWD ? stat_node_to_user(process_current()->cwd, buf)
+                               : sys_fstat(dir, buf);
     return error == 0 ? stat_to_user(&stat, buf) : error;
 }
 
-long sys_stat(uintptr_t text, uintptr_t buf)
+long sys_stat(uintptr_t path, uintptr_t buf)
 {
-    return sys_newfstatat(AT_FDCWD, text, buf, 0);
+    return sys_newfstatat(AT_FDCWD, path, buf, 0);
 }
 
-long sys_lstat(uintptr_t text, uintptr_t buf)
+long sys_lstat(uintptr_t path, uintptr_t buf)
 {
-    return sys_newfstatat(AT_FDCWD, text, buf, AT_SYMLINK_NOFOLLOW);
+    return sys_newfstatat(AT_FDCWD, path, buf, AT_SYMLINK_NOFOLLOW);
 }
 
 /* Everything runs as root, whom only a missing execute bit stops. */
-long sys_faccessat(int dirfd, uintptr_t text, int mode)
+long sys_faccessat(int dir, uintptr_t path, int mode)
 {
-    struct user_path path;
+    struct user_path at;
     struct file_stat stat;
     if ((mode & ~ACCESS_ALL) != 0)
         return -EINVAL;
-    int error = user_path_begin(&path, dirfd, text);
+    int error = user_path_begin(&at, dir, path);
     if (error != 0)
         return error;
-    error = memfs_stat(path.dir, path.text, true, &stat);
-    user_path_end(&path);
+    error = memfs_stat(at.dir, at.text, true, &stat);
+    user_path_end(&at);
     if (error == 0 && (mode & ACCESS_EXECUTE) != 0 && (stat.mode & S_IFMT) != S_IFDIR &&
         (stat.mode & MODE_EXECUTE) == 0)
         error = -EACCES;
     return error;
 }
 
-long sys_access(uintptr_t text, int mode)
+long sys_access(uintptr_t path, int mode)
 {
-    return sys_faccessat(AT_FDCWD, text, mode);
+    return sys_faccessat(AT_FDCWD, path, mode);
 }
 
-long sys_readlinkat(int dirfd, uintptr_t text, uintptr_t buf, int size)
+long sys_readlinkat(int dir, uintptr_t path, uintptr_t buf, int size)
 {
-    struct user_path path;
+    struct user_path at;
     if (size <= 0)
         return -EINVAL;
-    long result = user_path_begin(&path, dirfd, text);
+    long result = user_path_begin(&at, dir, path);
     if (result != 0)
         return result;
     size_t room = size < MEMFS_PATH_MAX ? (size_t)size : MEMFS_PATH_MAX;
     char *target = heap_alloc(room, ALLOC_USER);
-    result = target != NULL ? memfs_readlink(path.dir, path.text, target, room) : -ENOMEM;
+    result = target != NULL ? memfs_readlink(at.dir, at.text, target, room) : -ENOMEM;
     if (result >= 0 && copy_to_user(buf, target, (size_t)result) != 0)
         result = -EFAULT;
     heap_free(target);
-    user_path_end(&path);
+    user_path_end(&at);
     return result;
 }
 
-long sys_readlink(uintptr_t text, uintptr_t buf, int size)
+long sys_readlink(uintptr_t path, uintptr_t buf, int size)
 {
-    return sys_readlinkat(AT_FDCWD, text, buf, size);
+    return sys_readlinkat(AT_FDCWD, path, buf, size);
 }
 
 /* ---- changing -------------------------------------------------------------------------------- */
 
-long sys_mkdirat(int dirfd, uintptr_t text, int mode)
+long sys_mkdirat(int dir, uintptr_t path, int mode)
 {
-    struct user_path path;
-    int error = user_path_begin(&path, dirfd, text);
+    struct user_path at;
+    int error = user_path_begin(&at, dir, path);
     if (error != 0)
         return error;
     uint32_t bits = (uint32_t)mode & S_MODE_MASK & ~process_current()->umask;
-    error = memfs_mkdir(path.dir, path.text, bits);
-    user_path_end(&path);
+    error = memfs_mkdir(at.dir, at.text, bits);
+    user_path_end(&at);
     return error;
 }
 
-long sys_mkdir(uintptr_t text, int mode)
+long sys_mkdir(uintptr_t path, int mode)
 {
-    return sys_mkdirat(AT_FDCWD, text, mode);
+    return sys_mkdirat(AT_FDCWD, path, mode);
 }
 
-long sys_unlinkat(int dirfd, uintptr_t text, int flags)
+long sys_unlinkat(int dir, uintptr_t path, int flags)
 {
-    struct user_path path;
+    struct user_path at;
     if ((flags & ~AT_REMOVEDIR) != 0)
         return -EINVAL;
-    int error = user_path_begin(&path, dirfd, text);
+    int error = user_path_begin(&at, dir, path);
     if (error != 0)
         return error;
-    error = (flags & AT_REMOVEDIR) != 0 ? memfs_rmdir(path.dir, path.text)
-                                        : memfs_unlink(path.dir, path.text);
-    user_path_end(&path);
+    error =
+        (flags & AT_REMOVEDIR) != 0 ? memfs_rmdir(at.dir, at.text) : memfs_unlink(at.dir, at.text);
+    user_path_end(&at);
     return error;
 }
 
-long sys_unlink(uintptr_t text)
+long sys_unlink(uintptr_t path)
 {
-    return sys_unlinkat(AT_FDCWD, text, 0);
+    return sys_unlinkat(AT_FDCWD, path, 0);
 }
 
-long sys_rmdir(uintptr_t text)
+long sys_rmdir(uintptr_t path)
 {
-    return sys_unlinkat(AT_FDCWD, text, AT_REMOVEDIR);
+    return sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
 }
 
-long sys_renameat2(int old_dirfd, uintptr_t old_text, int new_dirfd, uintptr_t new_text, int flags)
+long sys_renameat2(int old_dir, uintptr_t old, int new_dir, uintptr_t new, int flags)
 {
-    struct user_path old, new;
+    struct user_path from, to;
     if ((flags & ~RENAME_NOREPLACE) != 0)
         return -EINVAL;
-    int error = user_path_begin(&old, old_dirfd, old_text);
+    int error = user_path_begin(&from, old_dir, old);
     if (error != 0)
         return error;
-    error = user_path_begin(&new, new_dirfd, new_text);
+    error = user_path_begin(&to, new_dir, new);
     if (error == 0) {
-        error = memfs_rename(old.dir, old.text, new.dir, new.text, flags != 0);
-        user_path_end(&new);
+        error = memfs_rename(from.dir, from.text, to.dir, to.text, flags != 0);
+        user_path_end(&to);
     }
-    user_path_end(&old);
+    user_path_end(&from);
     return error;
 }
 
-long sys_renameat(int old_dirfd, uintptr_t old_text, int new_dirfd, uintptr_t new_text)
+long sys_renameat(int old_dir, uintptr_t old, int new_dir, uintptr_t new)
 {
-    return sys_renameat2(old_dirfd, old_text, new_dirfd, new_text, 0);
+    return sys_renameat2(old_dir, old, new_dir, new, 0);
 }
 
-long sys_rename(uintptr_t old_text, uintptr_t new_text)
+long sys_rename(uintptr_t old, uintptr_t new)
 {
-    return sys_renameat2(AT_FDCWD, old_text, AT_FDCWD, new_text, 0);
+    return sys_renameat2(AT_FDCWD, old, AT_FDCWD, new, 0);
 }
 
-long sys_linkat(int old_dirfd, uintptr_t old_text, int new_dirfd, uintptr_t new_text, int flags)
+long sys_linkat(int old_dir, uintptr_t old, int new_dir, uintptr_t new, int flags)
 {
-    struct user_path old, new;
+    struct user_path from, to;
     if ((flags & ~AT_SYMLINK_FOLLOW) != 0)
         return -EINVAL;
-    int error = user_path_begin(&old, old_dirfd, old_text);
+    int error = user_path_begin(&from, old_dir, old);
     if (error != 0)
         return error;
-    error = user_path_begin(&new, new_dirfd, new_text);
+    error = user_path_begin(&to, new_dir, new);
     if (error == 0) {
-        error = memfs_link(old.dir, old.text, flags != 0, new.dir, new.text);
-        user_path_end(&new);
+        error = memfs_link(from.dir, from.text, flags != 0, to.dir, to.text);
+        user_path_end(&to);
     }
-    user_path_end(&old);
+    user_path_end(&from);
     return error;
 }
 
-long sys_link(uintptr_t old_text, uintptr_t new_text)
+long sys_link(uintptr_t old, uintptr_t new)
 {
-    return sys_linkat(AT_FDCWD, old_text, AT_FDCWD, new_text, 0);
+    return sys_linkat(AT_FDCWD, old, AT_FDCWD, new, 0);
 }
 
-long sys_symlinkat(uintptr_t target_text, int dirfd, uintptr_t text)
+long sys_symlinkat(uintptr_t target, int dir, uintptr_t path)
 {
-    struct user_path target, path;
-    int error = user_path_begin(&target, AT_FDCWD, target_text);
+    struct user_path to, at;
+    int error = user_path_begin(&to, AT_FDCWD, target);
     if (error != 0)
         return error;
-    error = user_path_begin(&path, dirfd, text);
+    error = user_path_begin(&at, dir, path);
     if (error == 0) {
-        error = memfs_symlink(target.text, path.dir, path.text);
-        user_path_end(&path);
+        error = memfs_symlink(to.text, at.dir, at.text);
+        user_path_end(&at);
     }
-    user_path_end(&target);
+    user_path_end(&to);
     return error;
 }
 
-long sys_symlink(uintptr_t target_text, uintptr_t text)
+long sys_symlink(uintptr_t target, uintptr_t path)
 {
-    return sys_symlinkat(target_text, AT_FDCWD, text);
+    return sys_symlinkat(target, AT_FDCWD, path);
 }
 
-long sys_fchmodat(int dirfd, uintptr_t text, int mode)
+long sys_fchmodat(int dir, uintptr_t path, int mode)
 {
-    struct user_path path;
-    int error = user_path_begin(&path, dirfd, text);
+    struct user_path at;
+    int error = user_path_begin(&at, dir, path);
     if (error != 0)
         return error;
-    error = memfs_chmod(path.dir, path.text, (uint32_t)mode & S_MODE_MASK);
-    user_path_end(&path);
+    error = memfs_chmod(at.dir, at.text, (uint32_t)mode & S_MODE_MASK);
+    user_path_end(&at);
     return error;
 }
 
-long sys_chmod(uintptr_t text, int mode)
+long sys_chmod(uintptr_t path, int mode)
 {
-    return sys_fchmodat(AT_FDCWD, text, mode);
+    return sys_fchmodat(AT_FDCWD, path, mode);
 }
 
-long sys_truncate(uintptr_t text, int64_t size)
+long sys_truncate(uintptr_t path, int64_t size)
 {
-    struct user_path path;
-    int error = user_path_begin(&path, AT_FDCWD, text);
+    struct user_path at;
+    int error = user_path_begin(&at, AT_FDCWD, path);
     if (error != 0)
         return error;
-    error = memfs_truncate(path.dir, path.text, size);
-    user_path_end(&path);
+    error = memfs_truncate(at.dir, at.text, size);
+    user_path_end(&at);
     return error;
 }
 
@@ -331,15 +331,15 @@ static void change_dir(struct memfs_node *dir)
     self->cwd = dir;
 }
 
-long sys_chdir(uintptr_t text)
+long sys_chdir(uintptr_t path)
 {
-    struct user_path path;
+    struct user_path at;
     struct memfs_node *dir;
-    int error = user_path_begin(&path, AT_FDCWD, text);
+    int error = user_path_begin(&at, AT_FDCWD, path);
     if (error != 0)
         return error;
-    error = memfs_lookup_dir(path.dir, path.text, &dir);
-    user_path_end(&path);
+    error = memfs_lookup_dir(at.dir, at.text, &dir);
+    user_path_end(&at);
     if (error == 0)
         change_dir(dir);
     return error;

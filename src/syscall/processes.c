@@ -145,14 +145,14 @@ static int exec_prepare(const struct user_path *path, uintptr_t argv, uintptr_t 
     return error;
 }
 
-long sys_execve(uintptr_t text, uintptr_t argv, uintptr_t envp)
+long sys_execve(uintptr_t path, uintptr_t argv, uintptr_t envp)
 {
-    struct user_path path;
-    int error = user_path_begin(&path, AT_FDCWD, text);
+    struct user_path at;
+    int error = user_path_begin(&at, AT_FDCWD, path);
     if (error != 0)
         return error;
-    error = exec_prepare(&path, argv, envp);
-    user_path_end(&path);
+    error = exec_prepare(&at, argv, envp);
+    user_path_end(&at);
     if (error == 0)
         process_exec_commit();
     return error == -EISDIR ? -EACCES : error;

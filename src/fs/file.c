@@ -83,7 +83,7 @@ static int find_transfer(struct file *file, bool writing, uintptr_t buf, size_t 
     if (access != O_RDWR && access != (writing ? O_WRONLY : O_RDONLY))
         return -EBADF;
     *transfer = writing ? file->ops->write : file->ops->read;
-    if (*transfer == NULL || size > SIZE_MAX / 2)
+    if (*transfer == NULL)
         return -EINVAL;
     return user_range_ok(buf, size) ? 0 : -EFAULT;
 }

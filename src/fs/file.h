@@ -124,9 +124,9 @@ void file_put(struct file *file);
 
 /*
  * read(2), write(2), pread(2), pwrite(2). As on Linux, a pwrite to an O_APPEND file appends.
- * Returns: bytes; -EBADF (not opened for it), -EINVAL (size or offset negative as a signed number,
- * or no such thing for this kind), -EFAULT, -ESPIPE (pread and pwrite: no places), -EISDIR, -EFBIG,
- * -ENOSPC, -EAGAIN, -EPIPE (who calls raises SIGPIPE), and what the kind says.
+ * Returns: bytes; -EBADF (not opened for it), -EINVAL (offset negative, or no such thing for
+ * this kind), -EFAULT (a size beyond all memory too), -ESPIPE (pread and pwrite: no places),
+ * -EISDIR, -EFBIG, -ENOSPC, -EAGAIN, -EPIPE (who calls raises SIGPIPE), and what the kind says.
  * Context: thread. Sleeps: yes. Locks: takes offset_lock (read, write), and the kind's own.
  */
 long file_read(struct file *file, uintptr_t buf, size_t size);

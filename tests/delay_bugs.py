@@ -197,6 +197,7 @@ LOOK = """    if (waiting_in(this_cpu_ptr(run_queue)) == 0 && !steal()) { /* ste
 """
 SET_AFTER_LOOK = ((SCHED, SET_BIT, ""), (SCHED, LOOK, """
     bool found = waiting_in(this_cpu_ptr(run_queue)) != 0 || steal();
+    delay_at(DELAY_I3); /* between the two, as where they belong */
 """ + SET_BIT + """
     if (!found) {
 """))

@@ -24,7 +24,7 @@ enum {
     YIELDERS = 10,
     YIELDS = 500,
     CROWD = 3, /* for each core */
-    DELAYED_ROUNDS = 400,
+    DELAYED_ROUNDS = 2000,
     DELAYED_THREADS = 3,
 };
 #define NS_PER_MS UINT64_C(1000000)

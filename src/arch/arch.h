@@ -514,3 +514,7 @@ enum { ARCH_GATE_CALLS = 512 };
 /* syscall: do the work that arch_work_note() told of, before ring 3 goes on. Context: thread,
  * interrupts on. */
 void user_return_work(void);
+
+/* syscall: must what was noted meanwhile be done before ring 3 goes on, too? What need not will be
+ * done within a millisecond. Context: thread, interrupts off. */
+bool user_return_is_urgent(void);

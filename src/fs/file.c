@@ -188,6 +188,23 @@ int file_get_stat(struct file *file, struct file_stat *stat)
     return 0;
 }
 
+bool file_is_stream(const struct file *file)
+{
+    return file->ops->seek == NULL;
+}
+
+void file_hold_output(struct file *file)
+{
+    if (file->ops->hold_output != NULL)
+        file->ops->hold_output(file);
+}
+
+void file_release_output(struct file *file)
+{
+    if (file->ops->release_output != NULL)
+        file->ops->release_output(file);
+}
+
 long file_getdents(struct file *file, uintptr_t buf, size_t size)
 {
     if (file->ops->getdents == NULL)

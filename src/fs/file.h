@@ -14,6 +14,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -82,6 +83,9 @@ struct file_ops {
     long (*read)(struct file *file, uint64_t *position, uintptr_t buf, size_t size);
     /* [-EINVAL] */
     long (*write)(struct file *file, uint64_t *position, uintptr_t buf, size_t size);
+    /* [nothing] Until release_output the caller's writes come out as one: nobody's between them. */
+    void (*hold_output)(struct file *file);
+    void (*release_output)(struct file *file);
     /* [-EINVAL] A read into the kernel's memory, at any place, whatever the file was opened for. */
     long (*read_kernel)(struct file *file, uint64_t position, void *buf, size_t size);
     /* [-ESPIPE] The new place for lseek's arguments, from the old one. */
@@ -139,6 +143,16 @@ long file_pwrite(struct file *file, uintptr_t buf, size_t size, int64_t offset);
  * Returns: bytes, less only at the end of the file; -EINVAL, -EISDIR. Context: thread. Sleeps: yes.
  */
 long file_read_kernel(struct file *file, uint64_t offset, void *buf, size_t size);
+
+/* Is it a file without places, such as a pipe or a terminal? Context: any. */
+bool file_is_stream(const struct file *file);
+
+/*
+ * What the caller writes to a terminal in between is one write. It may not sleep meanwhile.
+ * Context: thread. Sleeps: yes (hold). Locks: the kind's own, until the release.
+ */
+void file_hold_output(struct file *file);
+void file_release_output(struct file *file);
 
 /* lseek(2). Returns: the new offset; -ESPIPE, -EINVAL. */
 enum { SEEK_FROM_START, SEEK_FROM_HERE, SEEK_FROM_END };

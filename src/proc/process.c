@@ -301,7 +301,13 @@ static bool never(void *arg)
 void shutdown_request(enum shutdown how)
 {
     struct wait_queue for_ever = WAIT_QUEUE(for_ever);
+    struct process *self = process_current();
     atomic_store_explicit(&shutdown_wanted, how, memory_order_relaxed);
+    spin_lock(&processes_lock);
+    if (self->detached)
+        detached_count--; /* it does not end, but nobody is to wait for it */
+    self->detached = false;
+    spin_unlock(&processes_lock);
     wake_all(&ends);
     (void)wait_for(&for_ever, never, NULL, WAIT_FOR_EVER);
     panic("the machine's end did not come");

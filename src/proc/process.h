@@ -63,7 +63,7 @@ struct process {
     struct list_node sibling;     /* L: among its parent's children */
     bool has_started;             /* L: its thread can be found */
     bool has_ended;               /* L */
-    bool detached;                /* I */
+    bool detached;                /* L */
     cpu_t slot;                   /* I: the core whose slot it has, or CPU_NONE */
     struct thread *borrowed_from; /* P: whose space and slice it has: its vfork parent's, or NULL */
     _Atomic bool has_let_go;      /* of them */

@@ -13,8 +13,8 @@
  * Who waits looks at `ready` and `room`, which say without the mutex what the line discipline
  * would: each change of it is followed by publish() and a wake-up (sched/wait.h).
  *
- * Output goes straight to the consoles, a write in one piece. It takes the mutex too, because it
- * moves the cursor, which the echo of a tab has to know.
+ * Output goes straight to the consoles; a line that one write wrote stays in one piece. It takes
+ * the mutex too, because it moves the cursor, which the echo of a tab has to know.
  */
 #include "proc/tty.h"
 
@@ -30,6 +30,7 @@
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/spinlock.h"
+#include "lib/text.h"
 #include "proc/tty_line.h"
 #include "sched/mutex.h"
 #include "sched/thread.h"
@@ -41,6 +42,8 @@ enum {
     PIECE = 256,        /* bytes copied from a program at a time */
     TYPED_AT_ONCE = 64, /* bytes worked on before others may have the console */
     ECHO_SIZE = 128,
+    BREATH = 4 << 10,      /* so many bytes are written before others may have the console */
+    LINE_MAX = 64 << 10,   /* a longer line is not kept together */
     ALL_LINES = INT32_MAX, /* `ready` in canonical mode */
 };
 #define TENTH_NS UINT64_C(100000000)
@@ -152,6 +155,14 @@ static void interrupt(int cc)
     (void)cc;
 }
 
+/* Let the log and others at the console, and others at this core. */
+static void take_a_breath(void)
+{
+    console_end();
+    thread_point();
+    console_begin();
+}
+
 static void tty_thread(void *arg)
 {
     uint8_t byte;
@@ -160,12 +171,16 @@ static void tty_thread(void *arg)
         (void)wait_for(&typed, has_work, NULL, WAIT_FOR_EVER);
         mutex_lock(&tty_lock);
         console_begin();
-        for (int i = 0; i < TYPED_AT_ONCE && tty_line_has_room(&line) && next_input(&byte); i++)
+        for (int i = 0; i < TYPED_AT_ONCE && tty_line_has_room(&line) && next_input(&byte); i++) {
             tty_line_receive(&line, byte);
-        put_echo();
-        console_end();
+            if (echoed_count > 0) {
+                put_echo();
+                take_a_breath();
+            }
+        }
         publish();
         mutex_unlock(&tty_lock);
+        console_end();
         thread_point();
     }
 }
@@ -263,25 +278,71 @@ static long tty_read(struct file *file, uint64_t *position, uintptr_t buf, size_
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static long tty_write(struct file *file, uint64_t *position, uintptr_t buf, size_t size)
+static struct thread *_Atomic holder; /* who has held the output; L: tty_lock for changes */
+
+static void tty_hold(struct file *file)
 {
-    size_t written = 0;
     (void)file;
-    (void)position;
     mutex_lock(&tty_lock);
+    atomic_store_explicit(&holder, thread_current(), memory_order_relaxed);
     console_begin();
-    while (written < size) {
+}
+
+static void tty_release(struct file *file)
+{
+    (void)file;
+    atomic_store_explicit(&holder, NULL, memory_order_relaxed);
+    mutex_unlock(&tty_lock); /* before the drain, which may take its time */
+    console_end();
+}
+
+static void put(const char *text, size_t len)
+{
+    console_put(text, len);
+    tty_line_wrote(&line, text, len);
+}
+
+/* How many bytes there are up to the last newline, and with it. */
+static size_t whole_lines(const char *text, size_t len)
+{
+    while (len > 0 && text[len - 1] != '\n')
+        len--;
+    return len;
+}
+
+/* Long output lets others in between two lines; one line that is longer than LINE_MAX ends the
+ * write. Returns: bytes written. */
+static size_t put_bytes(uintptr_t buf, size_t size)
+{
+    size_t written = 0, since = 0; /* the last breath */
+    while (written < size && since < LINE_MAX) {
         char piece[PIECE];
         size_t wanted = size - written < PIECE ? size - written : PIECE;
         size_t got = copy_from_user_partly(piece, buf + written, wanted);
-        console_put(piece, got);
-        tty_line_wrote(&line, piece, got);
+        size_t lines = since >= BREATH ? whole_lines(piece, got) : 0;
+        put(piece, lines);
+        if (lines > 0) {
+            take_a_breath();
+            since = 0;
+        }
+        put(piece + lines, got - lines);
+        since += got - lines;
         written += got;
         if (got < wanted)
             break;
     }
-    console_end();
-    mutex_unlock(&tty_lock);
+    return written;
+}
+
+static long tty_write(struct file *file, uint64_t *position, uintptr_t buf, size_t size)
+{
+    (void)position;
+    bool is_held = atomic_load_explicit(&holder, memory_order_relaxed) == thread_current();
+    if (!is_held)
+        tty_hold(file);
+    size_t written = put_bytes(buf, size);
+    if (!is_held)
+        tty_release(file);
     return written == 0 && size > 0 ? -EFAULT : (long)written;
 }
 
@@ -319,6 +380,15 @@ static int flush(uintptr_t which)
     return 0;
 }
 
+static long set_window_size(uintptr_t arg)
+{
+    uint16_t size[sizeof(window_size) / sizeof(uint16_t)];
+    if (copy_from_user(size, arg, sizeof(size)) != 0)
+        return -EFAULT;
+    memcpy(&window_size, size, sizeof(size));
+    return 0;
+}
+
 static long do_ioctl(unsigned command, uintptr_t arg)
 {
     int count = (int)tty_line_count(&line);
@@ -337,7 +407,7 @@ static long do_ioctl(unsigned command, uintptr_t arg)
     case TIOCGWINSZ:
         return copy_to_user(arg, &window_size, sizeof(window_size));
     case TIOCSWINSZ:
-        return copy_from_user(&window_size, arg, sizeof(window_size));
+        return set_window_size(arg);
     case FIONREAD:
         return copy_to_user(arg, &count, sizeof(count));
     default:
@@ -359,6 +429,8 @@ static long tty_ioctl(struct file *file, unsigned command, uintptr_t arg)
 static const struct file_ops tty_ops = {
     .read = tty_read,
     .write = tty_write,
+    .hold_output = tty_hold,
+    .release_output = tty_release,
     .ioctl = tty_ioctl,
 };
 

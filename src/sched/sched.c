@@ -136,8 +136,9 @@ static void charge(struct run_queue *queue)
     thread->ran_ns += ran;
     if (thread == queue->idle)
         return;
+    bool had_some = thread->slice_left_ns > 0;
     thread->slice_left_ns -= (int64_t)ran;
-    if (thread->slice_left_ns <= 0) {
+    if (had_some && thread->slice_left_ns <= 0) {
         thread->slices++;
         queue->stats.slices++;
     }

@@ -113,20 +113,10 @@ static int get_pieces(uintptr_t array, int count, struct linux_iovec **pieces)
 }
 
 /* Do with all pieces what `one` does with one, until one comes short. */
-static long for_pieces(int fd, uintptr_t array, int count,
-                       long (*one)(struct file *file, uintptr_t buf, size_t size))
+static long do_pieces(struct file *file, const struct linux_iovec *pieces, int count,
+                      long (*one)(struct file *file, uintptr_t buf, size_t size))
 {
-    struct linux_iovec *pieces;
-    struct file *file;
-    long done = file_of(fd, &file);
-    if (done != 0)
-        return done;
-    int error = get_pieces(array, count, &pieces);
-    if (error != 0) {
-        file_put(file);
-        return error;
-    }
-    long result = 0;
+    long done = 0, result = 0;
     for (int i = 0; i < count; i++) {
         if (pieces[i].bytes == 0)
             continue;
@@ -135,10 +125,31 @@ static long for_pieces(int fd, uintptr_t array, int count,
             done += result;
         if (result < 0 || (size_t)result < pieces[i].bytes)
             break;
+        if (one == file_read && file_is_stream(file))
+            break; /* the next piece would wait, although there is something to return */
     }
-    heap_free(pieces);
-    file_put(file);
     return done > 0 ? done : result;
+}
+
+static long for_pieces(int fd, uintptr_t array, int count,
+                       long (*one)(struct file *file, uintptr_t buf, size_t size))
+{
+    struct linux_iovec *pieces;
+    struct file *file;
+    long result = file_of(fd, &file);
+    if (result != 0)
+        return result;
+    result = get_pieces(array, count, &pieces);
+    if (result == 0) {
+        if (one == file_write)
+            file_hold_output(file); /* together they are one write */
+        result = do_pieces(file, pieces, count, one);
+        if (one == file_write)
+            file_release_output(file);
+        heap_free(pieces);
+    }
+    file_put(file);
+    return result;
 }
 
 long sys_readv(int fd, uintptr_t pieces, int count)

@@ -49,6 +49,25 @@ static unsigned flags_of(int linux_flags)
            ((linux_flags & MAP_FIXED_NOREPLACE) != 0 ? SPACE_NO_REPLACE : 0);
 }
 
+/* Returns: 0, or what reading returns; -ENOMEM if not all of it could be had. */
+static int copy_file(struct file *file, uintptr_t at, size_t bytes, int64_t offset)
+{
+    struct file_stat stat;
+    (void)file_get_stat(file, &stat);
+    size_t there = stat.size > (uint64_t)offset ? (size_t)(stat.size - (uint64_t)offset) : 0;
+    if (there > bytes)
+        there = bytes;
+    for (size_t done = 0; done < there;) {
+        long got = file_pread(file, at + done, there - done, offset + (int64_t)done);
+        if (got < 0)
+            return got == -EFAULT ? -ENOMEM : (int)got;
+        if (got == 0)
+            break; /* it was cut meanwhile */
+        done += (size_t)got;
+    }
+    return 0;
+}
+
 /* A private mapping of a file is a copy of it, made at once. */
 static long map_file(int fd, uintptr_t addr, size_t bytes, int prot, int flags, int64_t offset)
 {
@@ -64,9 +83,9 @@ static long map_file(int fd, uintptr_t addr, size_t bytes, int prot, int flags, 
     if (at == 0)
         at = space_mmap(self->space, addr, bytes, PROT_W, flags_of(flags));
     if (at > 0) {
-        long got = file_pread(file, (uintptr_t)at, bytes, offset);
-        int error =
-            got < 0 ? (int)got : space_mprotect(self->space, (uintptr_t)at, bytes, prot_of(prot));
+        int error = copy_file(file, (uintptr_t)at, bytes, offset);
+        if (error == 0)
+            error = space_mprotect(self->space, (uintptr_t)at, bytes, prot_of(prot));
         if (error != 0) {
             (void)space_munmap(self->space, (uintptr_t)at, bytes);
             at = error == -EBADF ? -EACCES : error;

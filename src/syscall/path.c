@@ -54,7 +54,8 @@ int user_path_begin(struct user_path *path, int dirfd, uintptr_t text)
     path->dir = NULL;
     long length = copy_string_from_user(path->text, text, MEMFS_PATH_MAX + 1);
     int error = length < 0 ? (int)length : 0;
-    if (error == 0 && path->text[0] != '/') /* else dirfd does not matter */
+    if (error == 0 && path->text[0] != '/' &&
+        path->text[0] != '\0') /* else dirfd does not matter */
         error = dir_of(dirfd, &path->dir);
     if (error != 0)
         heap_free(path->text);

@@ -187,7 +187,7 @@ static long start_fd(int fd, const struct cpumask *affinity, enum process_kind k
         result = process_spawn(&start);
     arguments_free(&arguments);
     file_put(file);
-    return result;
+    return result == -EISDIR ? -EACCES : result;
 }
 
 long sys_exec(int fd)

@@ -6,11 +6,11 @@
  * is touched with no lock held. Type 2 has one place in the log for the whole machine, which may be
  * in the middle of a line that did not fit.
  */
-#include "arch/arch.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/spinlock.h"
 #include "mm/heap.h"
+#include "sched/thread.h"
 #include "syscall_proto.h"
 #include "vm/user_copy.h"
 
@@ -28,6 +28,7 @@ enum syslog_type {
     SYSLOG_SIZE_BUFFER = 10,
 };
 
+#define LOOK_AGAIN_NS UINT64_C(10000000)
 enum { CONSOLE_LEVEL_OFF = LOG_EMERG, NO_SAVED_LEVEL = -1 };
 
 static struct spinlock syslog_lock = SPINLOCK(RANK_SYSLOG, "syslog");
@@ -69,19 +70,13 @@ static long read_on(char *line, uintptr_t buf, size_t len)
     return (long)done;
 }
 
-/* As on Linux, type 2 waits for the first line. */
+/* As on Linux, type 2 waits for the first line. Who writes one may be an NMI, which can wake
+ * nobody, so it is looked for now and then. */
 static long read_waiting(char *line, uintptr_t buf, size_t len)
 {
-    long result = read_on(line, buf, len);
-    while (result == 0) {
-        log_drain(); /* the system call's way out, which does this, is not near */
-        struct log_cursor at = read_at;
-        arch_irq_disable(); /* so that no interrupt's line slips in between the look and the halt */
-        if (log_read(&at, line, LOG_FORMATTED_MAX) == 0)
-            arch_wait_for_interrupt();
-        arch_irq_enable();
-        result = read_on(line, buf, len);
-    }
+    long result;
+    while ((result = read_on(line, buf, len)) == 0)
+        thread_sleep(LOOK_AGAIN_NS);
     return result;
 }
 

@@ -11,6 +11,7 @@
 #include "mm/page.h"
 #include "proc/process.h"
 #include "proc/shutdown.h"
+#include "sched/thread.h"
 #include "syscall/linux.h"
 #include "syscall_proto.h"
 #include "vm/user_copy.h"
@@ -61,6 +62,7 @@ long sys_getrandom(uintptr_t buf, size_t size, int flags)
         if (copy_to_user(buf + done, piece, wanted) != 0)
             return done > 0 ? (long)done : -EFAULT;
         done += wanted;
+        thread_point();
     }
     return (long)done;
 }

@@ -363,6 +363,8 @@ void trap_return_work(struct trap_frame *frame)
         arch_irq_enable();
         user_return_work();
         arch_irq_disable();
+        if (!user_return_is_urgent())
+            break;
     }
 }
 

@@ -67,9 +67,10 @@ void interrupt_without_work(uint32_t vector);
 
 /*
  * Called on the way back to ring 3 when work is due (arch_work_note), with interrupts off: do it
- * with interrupts on, until none is due. Afterwards all of *frame is restored. Whoever changes the
- * frame of a system call from outside (a signal, execve) notes work, so that it comes this way, and
- * sees to it that rip is canonical: `iretq` faults on one that is not, in the kernel.
+ * with interrupts on, until none is due that cannot wait (user_return_is_urgent). Afterwards all of
+ * *frame is restored. Whoever changes the frame of a system call from outside (a signal, execve)
+ * notes work, so that it comes this way, and sees to it that rip is canonical: `iretq` faults on
+ * one that is not, in the kernel.
  */
 void trap_return_work(struct trap_frame *frame);
 

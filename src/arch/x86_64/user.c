@@ -24,16 +24,17 @@ struct arch_user_state {
 };
 
 /* Go to ring 3 with the registers of *frame; the vector state is the program's already. Interrupts
- * are off: this is the thread's core until it is there. */
-static void run(const struct trap_frame *frame)
+ * are off. What is due is done first, as on each way to ring 3; the thread may change its core. */
+static void run(struct trap_frame *frame)
 {
+    trap_return_work(frame);
     user_enter(frame, &this_cpu(arch_current)->entry_rsp, cpu_kernel_stack_slot());
     arch_irq_enable();
 }
 
 void arch_user_run(uintptr_t entry, uintptr_t stack)
 {
-    const struct trap_frame frame = {
+    struct trap_frame frame = {
         .rip = entry,
         .cs = SEL_USER_CODE,
         .rflags = X86_FLAGS_IF | FLAGS_ALWAYS_ONE,

@@ -115,9 +115,9 @@ def test_fault_before_memory(machine):
 def test_fault_in_system_call(machine):
     """The way from ring 3 is shown down to the program."""
     run = panic("system-call", rf"panic: core 0: #UD .* in the kernel at 0x{HEX}",
-                ("sys_write", "int80_entry"), cmdline="")
+                ("sys_register_ipi", "int80_entry"), cmdline="")
     run.expect[-1 - len(others((1, 2, 3))):-1] = [RING3, *others((1, 2, 3))]
-    boot_patched(run, patched.that_faults(run.name, "sys_write"), machine)
+    boot_patched(run, patched.that_faults(run.name, "sys_register_ipi"), machine)
 
 
 @pytest.mark.parametrize("rbp", [

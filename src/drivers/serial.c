@@ -13,8 +13,8 @@
  * number, and a timer looks at it again. Reading LSR clears its error bits, whoever reads it, so
  * all reads go through read_status().
  *
- * Callers of the output hold the console lock, or panic. Input is the boot core's, in hardirq.
- * Source: National Semiconductor PC16550D data sheet, "Registers"
+ * Who writes holds the console lock, or panics; a flush only waits, and needs none. Input is the
+ * boot core's, in hardirq. Source: National Semiconductor PC16550D data sheet, "Registers"
  */
 #include "drivers/serial.h"
 

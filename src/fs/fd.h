@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Descriptor tables: small numbers for open files. A table has references, because two processes
- * may share one (vfork) and threads will. Each call is whole for all who share it.
+ * Descriptor tables: small numbers for open files. A table has references, so that the threads of a
+ * process can share one. Each call is whole for all who share it.
  *
  * Context: thread, for all of this file. Sleeps: yes. Locks: takes the table's mutex, which is
  * never held while a file is closed.

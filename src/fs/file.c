@@ -224,12 +224,3 @@ int file_truncate(struct file *file, int64_t size)
         return -EINVAL;
     return file->ops->truncate(file, (uint64_t)size);
 }
-
-int file_check_execute(struct file *file)
-{
-    struct file_stat stat;
-    int error = file_get_stat(file, &stat);
-    if (error != 0)
-        return error;
-    return (stat.mode & S_IFMT) == S_IFREG && (stat.mode & 0111) != 0 ? 0 : -EACCES;
-}

@@ -174,9 +174,6 @@ long file_getdents(struct file *file, uintptr_t buf, size_t size);
 /* ftruncate(2). Returns: 0; -EINVAL (negative, not opened for writing, no such thing), -EFBIG. */
 int file_truncate(struct file *file, int64_t size);
 
-/* May it be executed? Returns: 0, -EACCES (no regular file, or nobody's x bit). Context: any. */
-int file_check_execute(struct file *file);
-
 /* fcntl(2), F_GETFL and F_SETFL: of the flags, O_APPEND and O_NONBLOCK can be changed. */
 unsigned file_flags(const struct file *file);
 void file_set_flags(struct file *file, unsigned flags);

@@ -120,7 +120,7 @@ __attribute__((noreturn)) void process_exec_commit(void);
 /* End the calling process with a status (its low byte counts). Context: thread. Never returns. */
 __attribute__((noreturn)) void process_exit(int status);
 
-/* End it by a signal. Context: thread, in a system call. Never returns. */
+/* End it by a signal. Context: thread, in a system call or an exception. Never returns. */
 __attribute__((noreturn)) void process_kill_self(int signal);
 
 /*

@@ -415,7 +415,6 @@ static void modes_and_ranges(void **state)
     struct file_stat stat;
     assert_int_equal(file_get_stat(file, &stat), 0);
     assert_int_equal(stat.mode & S_IFMT, S_IFCHR);
-    assert_int_equal(file_check_execute(file), -EACCES);
     file_put(file);
     file = file_create(&bare_ops, NULL, O_RDWR);
     assert_int_equal(file_read(file, user(buf), 8), -EINVAL);

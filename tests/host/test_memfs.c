@@ -361,14 +361,6 @@ static void open_flags(void **state)
     put_file("f", "text");
     assert_int_equal(try_open("f", O_RDONLY | O_TRUNC), 0);
     assert_holds("f", "");
-    struct file *file = open_file("f", O_RDONLY);
-    assert_int_equal(file_check_execute(file), -EACCES);
-    memfs_node_chmod(file->node, 0601);
-    assert_int_equal(file_check_execute(file), 0);
-    file_put(file);
-    file = open_file("/", O_RDONLY);
-    assert_int_equal(file_check_execute(file), -EACCES);
-    file_put(file);
     assert_int_equal(memfs_unlink(NULL, "f"), 0);
 }
 

@@ -194,7 +194,7 @@ kernel_common:
 ; ---- the two gates -------------------------------------------------------------------------------
 
 ; Both build the whole frame and leave it on the stack while the call runs: backtraces read it, and
-; whoever delivers a signal or changes the program (execve) finds and may change it there. The short
+; whoever delivers a signal finds and may change it there. The short
 ; way back takes from it only what C does not keep (System V ABI, AMD64, "Registers": rbx, rbp and
 ; r12 to r15 are the program's again when the function has returned). So whoever changes the frame
 ; calls arch_work_note(); with work due, leave_gate goes the long way, which restores everything.

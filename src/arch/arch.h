@@ -159,8 +159,8 @@ void arch_udelay(uint32_t us);
 paddr_t arch_space_create(void);
 
 /*
- * Free the tables of a space that no core uses; the pages mapped in it are the caller's. between()
- * is called now and then, since there may be many of them. Context: thread.
+ * Free a space that no core uses: each frame mapped in it, which came from page_alloc(0, ...), and
+ * the tables. between() is called after each table, with its 512 frames at most. Context: thread.
  */
 void arch_space_destroy(paddr_t root, void (*between)(void));
 

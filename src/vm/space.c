@@ -79,13 +79,6 @@ struct space *space_get(struct space *space)
 /* Nobody else has it any more, and no core has translations of it. */
 static void free_space(struct space *space)
 {
-    paddr_t frames[FRAMES_AT_ONCE];
-    for (uintptr_t va = ARCH_USER_START; va < ARCH_USER_END;) {
-        size_t count = arch_pages_take(space->tlb.root, &va, ARCH_USER_END, frames, FRAMES_AT_ONCE);
-        for (size_t i = 0; i < count; i++)
-            page_free(frames[i], 0);
-        thread_point();
-    }
     delay_at(DELAY_E2);
     arch_space_destroy(space->tlb.root, thread_point); /* step E2 */
     regions_free(&space->regions);

@@ -238,6 +238,38 @@ static void test_many(void)
 }
 SELFTEST("vm-many", test_many);
 
+/* Pages that are far from each other, at both ends of what a program may have and of tables of each
+ * level, some with their neighbours and one without access: the end of the space frees them all. */
+static void touch_corners(struct space *space)
+{
+    const uintptr_t corners[] = {
+        ARCH_USER_START,
+        PAGES(512) - PAGES(1),
+        PAGES(512),
+        PLACE + PAGES(3),
+        PLACE + PAGES(4),
+        PLACE + PAGES(12),
+        ((uintptr_t)1 << 30) - PAGES(1),
+        ((uintptr_t)1 << 39) - PAGES(1),
+        (uintptr_t)1 << 39,
+        ARCH_USER_END - PAGES(1),
+    };
+    const size_t count = sizeof(corners) / sizeof(corners[0]);
+    for (size_t i = 0; i < count; i++) {
+        expect("mmap", space_mmap(space, corners[i], 1, PROT_W, SPACE_NO_REPLACE),
+               (long)corners[i]);
+        expect("a write", put_word(corners[i], i), 0);
+    }
+    expect("no access", space_mprotect(space, corners[1], 1, PROT_NO_ACCESS), 0);
+    expect("frames", (long)space_pages(space), (long)count);
+}
+
+static void test_corners(void)
+{
+    in_fresh_space(touch_corners);
+}
+SELFTEST("vm-corners", test_corners);
+
 /* More frames than go in one turn, freed by munmap and by the end of the space. */
 static void touch_many(struct space *space)
 {

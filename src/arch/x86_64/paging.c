@@ -43,6 +43,7 @@ enum {
     LEVEL_TOP = 4,
     TABLE_ENTRIES = 512,
     USER_TOP_ENTRIES = 256,
+    LINE_ENTRIES = 8, /* in a line of the cache */
 };
 
 static uint64_t *kernel_root; /* I: through the direct map */
@@ -398,12 +399,27 @@ paddr_t arch_space_create(void)
     return arch_direct_to_phys(root);
 }
 
-/* Free the tables below `table`, itself one of `level`; at most four deep. */
-static void free_tables(uint64_t *table, int level, int entries, void (*between)(void))
+/* The first entry from `i` on that is not empty, or `end`, whole lines of the cache from the
+ * table's start. Most of a program's tables is empty: that goes a line at a time. */
+static int next_used(const uint64_t *table, int i, int end)
 {
-    for (int i = 0; i < entries && level > LEVEL_PAGE; i++) {
-        if ((table[i] & PTE_PRESENT) != 0)
-            free_tables(table_of(table[i]), level - 1, TABLE_ENTRIES, between);
+    while (i < end && table[i] == 0) {
+        const uint64_t *line = &table[i];
+        bool empty_line = i % LINE_ENTRIES == 0 && (line[1] | line[2] | line[3] | line[4] |
+                                                    line[5] | line[6] | line[7]) == 0;
+        i += empty_line ? LINE_ENTRIES : 1;
+    }
+    return i;
+}
+
+/* Free `table`, one of `level`, with all below it and the frames at the end; at most four deep. */
+static void free_tree(uint64_t *table, int level, int entries, void (*between)(void))
+{
+    for (int i = next_used(table, 0, entries); i < entries; i = next_used(table, i + 1, entries)) {
+        if (level == LEVEL_PAGE)
+            page_free(table[i] & PTE_ADDRESS, 0);
+        else
+            free_tree(table_of(table[i]), level - 1, TABLE_ENTRIES, between);
     }
     page_free_one(table);
     between();
@@ -411,7 +427,7 @@ static void free_tables(uint64_t *table, int level, int entries, void (*between)
 
 void arch_space_destroy(paddr_t root, void (*between)(void))
 {
-    free_tables(arch_direct(root), LEVEL_TOP, USER_TOP_ENTRIES, between);
+    free_tree(arch_direct(root), LEVEL_TOP, USER_TOP_ENTRIES, between);
 }
 
 void arch_space_use(paddr_t root)

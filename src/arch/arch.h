@@ -170,29 +170,38 @@ void arch_space_use(paddr_t root);
 /* The kernel's own space, for a core that runs no program. Context: any. */
 paddr_t arch_kernel_space(void);
 
+/* What the page tables say of one page; only the functions here look into it. */
+typedef uint64_t arch_page_entry_t;
+
 /*
- * Map the frame `pa` at the page `va` of a program's space with PROT_* (PROT_USER is implied).
- * Returns: 0, -EINVAL (va misaligned or outside the programs' range), -EEXIST, -ENOMEM (tables).
- * Context: thread; the caller serialises changes of one space.
+ * The place in a space's tables where the frame of the page `va` of a program is written; tables
+ * that are missing are made. Returns: it, good until the space ends, or NULL without memory.
+ * Context: thread; the caller serialises changes of one space, and what it reads of them.
  */
-int arch_page_map(paddr_t root, uintptr_t va, paddr_t pa, unsigned prot);
+arch_page_entry_t *arch_page_entry(paddr_t root, uintptr_t va);
+
+/* The frame there, PROT_NO_ACCESS included, or PADDR_NONE. Context: as arch_page_entry. */
+paddr_t arch_page_frame(const arch_page_entry_t *entry);
+
+/* Map the frame `pa` with PROT_* (PROT_USER is implied) where none is. Context: as
+ * arch_page_entry. */
+void arch_page_map(arch_page_entry_t *entry, paddr_t pa, unsigned prot);
+
+/* The frame of the page `va`, or PADDR_NONE; nothing is made. Context: as arch_page_entry. */
+paddr_t arch_page_lookup(paddr_t root, uintptr_t va);
 
 /*
  * Take away the pages of [*va, end), in the tables alone: no TLB is flushed. Stops after `max`
  * frames; *va is then where to go on, and `end` when there are no more.
- * Returns: how many frames are in `frames`. Context: as arch_page_map.
+ * Returns: how many frames are in `frames`. Context: as arch_page_entry.
  */
 size_t arch_pages_take(paddr_t root, uintptr_t *va, uintptr_t end, paddr_t *frames, size_t max);
 
 /*
  * Give those pages of [start, end) that have a frame the protection `prot`, in the tables alone.
- * Returns: was anything narrowed, so that TLBs have to be flushed? Context: as arch_page_map.
+ * Returns: was anything narrowed, so that TLBs have to be flushed? Context: as arch_page_entry.
  */
 bool arch_pages_protect(paddr_t root, uintptr_t start, uintptr_t end, unsigned prot);
-
-/* What is mapped at the page of `va`, PROT_NO_ACCESS included? Returns: false if nothing.
- * Context: as arch_page_map. */
-bool arch_page_lookup(paddr_t root, uintptr_t va, paddr_t *pa, unsigned *prot);
 
 /*
  * A stack of `bytes` (whole pages) with an unmapped guard page below it, in the kernel's mapping

@@ -111,22 +111,22 @@ uint64_t space_pages(struct space *space)
 
 /* ---- pages: caller holds the lock ------------------------------------------------------------ */
 
-/* See to it that the page at `va` has a frame. Returns: 0, -ENOMEM. */
-static int give_page(struct space *space, uintptr_t va, unsigned prot)
+/* The frame of the page at `va`; if it has none yet, it gets one, cleared by page_alloc if `how`
+ * says so. Returns: it, or PADDR_NONE without memory. */
+static paddr_t give_page(struct space *space, uintptr_t va, unsigned prot, unsigned how)
 {
-    paddr_t pa;
-    unsigned there;
-    if (arch_page_lookup(space->tlb.root, va, &pa, &there))
-        return 0;
-    pa = page_alloc(0, ALLOC_USER | ALLOC_ZERO);
+    arch_page_entry_t *entry = arch_page_entry(space->tlb.root, va);
+    if (entry == NULL)
+        return PADDR_NONE;
+    paddr_t pa = arch_page_frame(entry);
+    if (pa != PADDR_NONE)
+        return pa;
+    pa = page_alloc(0, ALLOC_USER | how);
     if (pa == PADDR_NONE)
-        return -ENOMEM;
-    int error = arch_page_map(space->tlb.root, va, pa, prot);
-    if (error == 0)
-        space->pages++;
-    else
-        page_free(pa, 0);
-    return error;
+        return PADDR_NONE;
+    arch_page_map(entry, pa, prot);
+    space->pages++;
+    return pa;
 }
 
 /*
@@ -170,7 +170,7 @@ enum vm_fault vm_page_fault(uintptr_t address, unsigned access)
         result = VM_FAULT_GUARD;
     else if ((region->prot & PROT_NO_ACCESS) != 0 || (access & ~region->prot) != 0)
         result = VM_FAULT_NO_ACCESS;
-    else if (give_page(space, page_down(address), region->prot) != 0)
+    else if (give_page(space, page_down(address), region->prot, ALLOC_ZERO) == PADDR_NONE)
         result = VM_FAULT_NO_MEMORY;
     spin_unlock(&space->lock);
     return result;
@@ -383,15 +383,18 @@ static const struct region *region_with_pages(const struct space *space, uintptr
 
 int space_at(struct space *space, uintptr_t va, void **at)
 {
-    paddr_t pa;
-    unsigned prot;
+    int error = 0;
     spin_lock(&space->lock);
     const struct region *region = region_with_pages(space, va);
-    int error = region == NULL ? -EFAULT : give_page(space, page_down(va), region->prot);
-    if (error == 0 && !arch_page_lookup(space->tlb.root, page_down(va), &pa, &prot))
+    if (region == NULL) {
         error = -EFAULT;
-    if (error == 0)
-        *at = (char *)arch_direct(pa) + (va & PAGE_MASK);
+    } else {
+        paddr_t pa = give_page(space, page_down(va), region->prot, ALLOC_ZERO);
+        if (pa == PADDR_NONE)
+            error = -ENOMEM;
+        else
+            *at = (char *)arch_direct(pa) + (va & PAGE_MASK);
+    }
     spin_unlock(&space->lock);
     return error;
 }
@@ -422,11 +425,10 @@ int space_write(struct space *space, uintptr_t va, const void *data, size_t byte
 /* Within one page. Locks: caller holds the space's. */
 static int read_piece(const struct space *space, uintptr_t va, void *to, size_t bytes)
 {
-    paddr_t pa;
-    unsigned prot;
     if (region_with_pages(space, va) == NULL)
         return -EFAULT;
-    if (arch_page_lookup(space->tlb.root, page_down(va), &pa, &prot))
+    paddr_t pa = arch_page_lookup(space->tlb.root, page_down(va));
+    if (pa != PADDR_NONE)
         memcpy(to, (const char *)arch_direct(pa) + (va & PAGE_MASK), bytes);
     else
         memset(to, 0, bytes);

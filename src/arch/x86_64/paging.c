@@ -435,17 +435,27 @@ void arch_space_use(paddr_t root)
     write_cr3(root);
 }
 
-int arch_page_map(paddr_t root, uintptr_t va, paddr_t pa, unsigned prot)
+arch_page_entry_t *arch_page_entry(paddr_t root, uintptr_t va)
 {
-    if (va % PAGE_SIZE != 0 || va < USER_START || va >= USER_END)
-        return -EINVAL;
-    uint64_t *entry = entry_for(arch_direct(root), va, LEVEL_PAGE, true);
-    if (entry == NULL)
-        return -ENOMEM;
-    if (*entry != 0)
-        return -EEXIST;
+    ASSERT(va >= USER_START && va < USER_END);
+    return entry_for(arch_direct(root), va, LEVEL_PAGE, true);
+}
+
+paddr_t arch_page_frame(const arch_page_entry_t *entry)
+{
+    return *entry == 0 ? PADDR_NONE : *entry & PTE_ADDRESS;
+}
+
+void arch_page_map(arch_page_entry_t *entry, paddr_t pa, unsigned prot)
+{
+    ASSERT(*entry == 0);
     *entry = pa | leaf_bits(prot | PROT_USER);
-    return 0;
+}
+
+paddr_t arch_page_lookup(paddr_t root, uintptr_t va)
+{
+    const uint64_t *entry = entry_for(arch_direct(root), va, LEVEL_PAGE, false);
+    return entry == NULL ? PADDR_NONE : arch_page_frame(entry);
 }
 
 /*
@@ -511,18 +521,4 @@ bool arch_pages_protect(paddr_t root, uintptr_t start, uintptr_t end, unsigned p
         } while (va < end && index_at(va, LEVEL_PAGE) != 0);
     }
     return narrower;
-}
-
-bool arch_page_lookup(paddr_t root, uintptr_t va, paddr_t *pa, unsigned *prot)
-{
-    const uint64_t *entry = entry_for(arch_direct(root), va, LEVEL_PAGE, false);
-    if (entry == NULL || *entry == 0)
-        return false;
-    *pa = *entry & PTE_ADDRESS;
-    if ((*entry & PTE_HELD) != 0)
-        *prot = PROT_NO_ACCESS;
-    else
-        *prot = ((*entry & PTE_WRITE) != 0 ? PROT_W : 0) | ((*entry & PTE_DATA) == 0 ? PROT_X : 0) |
-                ((*entry & PTE_USER) != 0 ? PROT_USER : 0);
-    return true;
 }

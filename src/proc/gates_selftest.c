@@ -78,7 +78,7 @@ static int load(struct space *space)
         error = space_map(space, STACK, STACK_BYTES, PROT_W);
     void *at = NULL;
     if (error == 0)
-        error = space_at(space, STACK_POINTER, &at);
+        error = space_at(space, STACK_POINTER, 0, &at);
     stop = at;
     return error;
 }

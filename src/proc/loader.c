@@ -95,7 +95,7 @@ static int load_segment(struct file *file, const struct elf_segment *segment, st
         uint64_t piece = PAGE_SIZE - va % PAGE_SIZE;
         if (piece > segment->filesz - done)
             piece = segment->filesz - done;
-        error = space_at(space, va, &to);
+        error = space_at(space, va, piece, &to);
         if (error == 0 && file_read_kernel(file, segment->offset + done, to, piece) != (long)piece)
             error = -ENOEXEC; /* cut since its headers were checked */
         done += piece;

@@ -66,7 +66,7 @@ static bool start_on(cpu_t cpu, struct space *space)
     runner->process.space = space;
     void *at;
     if (space_write(space, runner->stack, words, sizeof(words)) != 0 ||
-        space_at(space, runner->stack, &at) != 0)
+        space_at(space, runner->stack, 0, &at) != 0)
         return false;
     runner->words = at;
     runner->thread = thread_create_on(cpu, "ring 3", run, runner);

@@ -381,15 +381,16 @@ static const struct region *region_with_pages(const struct space *space, uintptr
     return region != NULL && region->kind != REGION_GUARD ? region : NULL;
 }
 
-int space_at(struct space *space, uintptr_t va, void **at)
+int space_at(struct space *space, uintptr_t va, size_t bytes, void **at)
 {
+    unsigned how = bytes < PAGE_SIZE ? ALLOC_ZERO : 0;
     int error = 0;
     spin_lock(&space->lock);
     const struct region *region = region_with_pages(space, va);
     if (region == NULL) {
         error = -EFAULT;
     } else {
-        paddr_t pa = give_page(space, page_down(va), region->prot, ALLOC_ZERO);
+        paddr_t pa = give_page(space, page_down(va), region->prot, how);
         if (pa == PADDR_NONE)
             error = -ENOMEM;
         else
@@ -412,7 +413,7 @@ int space_write(struct space *space, uintptr_t va, const void *data, size_t byte
     while (bytes > 0 && error == 0) {
         size_t piece = rest_of_page(va, bytes);
         void *to;
-        error = space_at(space, va, &to);
+        error = space_at(space, va, piece, &to);
         if (error == 0)
             memcpy(to, from, piece);
         va += piece;

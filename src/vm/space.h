@@ -126,11 +126,12 @@ int space_map_stack(struct space *space, uintptr_t top, size_t bytes);
 
 /*
  * *at is the kernel's address of the byte at `va`, good to the end of its page; the page gets its
- * frame if it has none yet. Only for a space in which nobody can unmap the page meanwhile: no
- * thread runs in it yet. The page's protection does not matter.
- * Returns: 0, -EFAULT (no region there, or the guard), -ENOMEM. Context: as space_map.
+ * frame if it has none yet. The caller writes `bytes` from there on, to that end at most, or else
+ * ends the space: a fresh frame is cleared unless this fills it. Only for a space in which no
+ * thread runs yet: nobody can read or unmap the page meanwhile. The page's protection does not
+ * matter. Returns: 0, -EFAULT (no region there, or the guard), -ENOMEM. Context: as space_map.
  */
-int space_at(struct space *space, uintptr_t va, void **at);
+int space_at(struct space *space, uintptr_t va, size_t bytes, void **at);
 
 /*
  * Copy to and from pages of a space that need not be the caller's, whatever their protection.

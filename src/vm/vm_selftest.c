@@ -5,6 +5,7 @@
  */
 #include "lib/errno.h"
 #include "lib/selftest.h"
+#include "lib/text.h"
 #include "mm/page.h"
 #include "sched/thread.h"
 #include "vm/space.h"
@@ -18,6 +19,7 @@
 enum {
     MANY = 4000,
     LARGE_PAGES = 600,
+    DIRTY_FRAMES = 8,
     WORD = 0x5eed,
     RESERVE_SHARE = 64, /* docs/memory.md, "The reserve" */
     RESERVE_MAX = 1024,
@@ -318,6 +320,19 @@ SELFTEST("vm-exhaustion", test_exhaustion);
 
 /* ---- from outside ---------------------------------------------------------------------------- */
 
+/* Leave something in the frames that come next. */
+static void dirty_frames(void)
+{
+    void *frames[DIRTY_FRAMES];
+    for (size_t i = 0; i < DIRTY_FRAMES; i++) {
+        frames[i] = page_alloc_one(ALLOC_USER);
+        if (frames[i] != NULL)
+            memset(frames[i], 0xa5, PAGE_SIZE);
+    }
+    for (size_t i = 0; i < DIRTY_FRAMES; i++)
+        page_free_one(frames[i]);
+}
+
 static void read_and_write(struct space *space)
 {
     char text[PAGE_SIZE + 16] = "over a border", seen[sizeof(text)];
@@ -328,12 +343,16 @@ static void read_and_write(struct space *space)
     }
     expect("a read-only image", space_map(mine, PLACE + 100, PAGES(3), PROT_X), 0);
     expect("of so many pages", (long)(mine->regions.list[0].end - PLACE), (long)PAGES(4));
+    dirty_frames();
     expect("a write", space_write(mine, PLACE + PAGES(1) - 8, text, sizeof(text)), 0);
     expect("a read", space_read(mine, PLACE + PAGES(1) - 8, seen, sizeof(seen)), 0);
     for (size_t i = 0; i < sizeof(text); i++) {
         if (!selftest_expect(seen[i] == text[i], "byte %zu differs", i))
             break;
     }
+    expect("a read before it", space_read(mine, PLACE + PAGES(1) - 9, seen, 1), 0);
+    expect("a read behind it", space_read(mine, PLACE + PAGES(2) + 8, seen + 1, 1), 0);
+    expect("which is zero, as is what was before", seen[0] | seen[1], 0);
     expect("frames", (long)space_pages(mine), 3);
     expect("a read of no frame", space_read(mine, PLACE + PAGES(3), seen, 1), 0);
     expect("which is zero", seen[0], 0);

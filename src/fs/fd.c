@@ -46,14 +46,14 @@ static struct file *file_of(const struct fd_table *table, int fd)
     return fd >= 0 && fd < table->room ? table->files[fd] : NULL;
 }
 
-/* The lowest free number from `lowest` on, or FD_MAX. */
-static int find_free(const struct fd_table *table, int lowest)
+/* The lowest number from `fd` on whose bit is `value`, or FD_MAX. */
+static int next_bit(const uint64_t *bits, int fd, bool value)
 {
-    int fd = lowest;
     while (fd < FD_MAX) {
-        uint64_t open = ~table->taken[fd / WORD_BITS] >> (fd % WORD_BITS);
-        if (open != 0)
-            return fd + __builtin_ctzll(open);
+        uint64_t word = value ? bits[fd / WORD_BITS] : ~bits[fd / WORD_BITS];
+        word >>= fd % WORD_BITS;
+        if (word != 0)
+            return fd + __builtin_ctzll(word);
         fd = (fd / WORD_BITS + 1) * WORD_BITS;
     }
     return FD_MAX;
@@ -81,7 +81,7 @@ static int grow_for(struct fd_table *table, int fd)
 /* Take the lowest free number from `lowest` on. */
 static int take_lowest(struct fd_table *table, int lowest, bool cloexec)
 {
-    int fd = find_free(table, lowest);
+    int fd = next_bit(table->taken, lowest, false);
     if (fd == FD_MAX)
         return -EMFILE;
     int error = grow_for(table, fd);
@@ -301,23 +301,30 @@ int fd_set_cloexec(struct fd_table *table, int fd, bool cloexec)
     return open ? 0 : -EBADF;
 }
 
+/* Free the next number from *fd on that is open, and marked if only those are to be; *fd moves
+ * behind it. Returns: the file that it stood for, or NULL if there is none. */
+static struct file *give_up_next(struct fd_table *table, int *fd, bool only_marked)
+{
+    struct file *file = NULL;
+    mutex_lock(&table->lock);
+    const uint64_t *bits = only_marked ? table->cloexec : table->taken;
+    while (file == NULL && (*fd = next_bit(bits, *fd, true)) < FD_MAX) {
+        if (file_of(table, *fd) != NULL) /* not just reserved */
+            file = give_up(table, *fd);
+        ++*fd;
+    }
+    mutex_unlock(&table->lock);
+    return file;
+}
+
 /* Close all descriptors, or those marked. One at a time: closing may sleep, so it is done outside
  * the lock. */
 static void close_many(struct fd_table *table, bool only_marked)
 {
-    for (int fd = 0; fd < FD_MAX; fd++) {
-        mutex_lock(&table->lock);
-        struct file *file = file_of(table, fd);
-        if (file != NULL && (!only_marked || bit_of(table->cloexec, fd)))
-            (void)give_up(table, fd);
-        else
-            file = NULL;
-        bool over = fd >= table->room;
-        mutex_unlock(&table->lock);
+    struct file *file;
+    int fd = 0;
+    while ((file = give_up_next(table, &fd, only_marked)) != NULL)
         file_put(file);
-        if (over)
-            break;
-    }
 }
 
 void fd_close_on_exec(struct fd_table *table)

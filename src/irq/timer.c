@@ -36,11 +36,11 @@ void timer_cpu_prepare(cpu_t cpu)
 }
 
 /* Program the hardware for the first timer. Locks: caller holds the queue's. */
-static void arm_first(struct timer_queue *queue)
+static void arm_first(struct timer_queue *queue, uint64_t now)
 {
     if (list_is_empty(&queue->timers))
         return;
-    uint64_t due = timer_of(queue->timers.next)->due_ns, now = arch_clock_ns();
+    uint64_t due = timer_of(queue->timers.next)->due_ns;
     arch_timer_arm(due > now ? due - now : 0);
 }
 
@@ -54,20 +54,25 @@ static void insert(struct timer_queue *queue, struct timer *timer)
     timer->queued = true;
 }
 
-void timer_start(struct timer *timer, uint64_t ns)
+void timer_start_from(struct timer *timer, uint64_t now, uint64_t ns)
 {
     ASSERT_NOT_NMI();
-    uint64_t flags = arch_irq_save();
+    ASSERT_IRQS_OFF();
     struct timer_queue *queue = this_cpu_ptr(timer_queue);
     spin_lock(&queue->lock);
     ASSERT(!timer->queued);
-    uint64_t now = arch_clock_ns();
     timer->cpu = arch_cpu();
     timer->due_ns = ns < UINT64_MAX - now ? now + ns : UINT64_MAX;
     insert(queue, timer);
     if (queue->timers.next == &timer->node)
-        arm_first(queue);
+        arm_first(queue, now);
     spin_unlock(&queue->lock);
+}
+
+void timer_start(struct timer *timer, uint64_t ns)
+{
+    uint64_t flags = arch_irq_save();
+    timer_start_from(timer, arch_clock_ns(), ns);
     arch_irq_restore(flags);
 }
 
@@ -124,6 +129,6 @@ void timer_interrupt(void)
         /* release: pairs with timer_cancel(); the timer is its owner's from here on */
         atomic_store_explicit(&queue->running, NULL, memory_order_release);
     }
-    arm_first(queue);
+    arm_first(queue, arch_clock_ns());
     spin_unlock(&queue->lock);
 }

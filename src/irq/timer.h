@@ -36,6 +36,9 @@ void timer_cpu_prepare(cpu_t cpu);
  */
 void timer_start(struct timer *timer, uint64_t ns);
 
+/* The same for a caller that has interrupts off and has just read arch_clock_ns(): it was `now`. */
+void timer_start_from(struct timer *timer, uint64_t now, uint64_t ns);
+
 /*
  * Take the timer back. When this returns its function is not running and will not run, and its
  * memory is the owner's.

@@ -127,21 +127,23 @@ static struct thread *pick(struct run_queue *queue)
     return thread;
 }
 
-/* Time that the running thread has had since it came onto its core is charged to it. */
-static void charge(struct run_queue *queue)
+/* Time that the running thread has had since it came onto its core is charged to it. Returns: until
+ * when, by arch_clock_ns(). */
+static uint64_t charge(struct run_queue *queue)
 {
     struct thread *thread = queue->current;
     uint64_t now = arch_clock_ns(), ran = now - thread->since_ns;
     thread->since_ns = now;
     thread->ran_ns += ran;
     if (thread == queue->idle)
-        return;
+        return now;
     bool had_some = thread->slice_left_ns > 0;
     thread->slice_left_ns -= (int64_t)ran;
     if (had_some && thread->slice_left_ns <= 0) {
         thread->slices++;
         queue->stats.slices++;
     }
+    return now;
 }
 
 /* ---- slices ---------------------------------------------------------------------------------- */
@@ -160,15 +162,16 @@ static void slice_over(struct timer *timer)
 }
 
 /* The running thread's slice ends only if others wait: a core with one thread has no ticks.
- * Locks: caller holds the queue's, which is this core's. */
-static void watch_slice(struct run_queue *queue)
+ * Locks: caller holds the queue's, which is this core's. `now` is what the clock has just said. */
+static void watch_slice(struct run_queue *queue, uint64_t now)
 {
     const struct thread *thread = queue->current;
-    (void)timer_cancel(&queue->slice_timer);
+    if (queue->slice_timer.queued) /* it changes on this core alone, with interrupts off */
+        (void)timer_cancel(&queue->slice_timer);
     if (waiting_in(queue) == 0 || thread == queue->idle)
         return;
-    int64_t left = thread->slice_left_ns - (int64_t)(arch_clock_ns() - thread->since_ns);
-    timer_start(&queue->slice_timer, left > 0 ? (uint64_t)left : 0);
+    int64_t left = thread->slice_left_ns - (int64_t)(now - thread->since_ns);
+    timer_start_from(&queue->slice_timer, now, left > 0 ? (uint64_t)left : 0);
 }
 
 /* ---- the switch ------------------------------------------------------------------------------ */
@@ -182,7 +185,7 @@ static void finish_switch(void)
     bool dead = left->state == THREAD_DEAD;
     bool moves = left->state == THREAD_READY && left != queue->idle &&
                  !cpumask_test(&left->affinity, arch_cpu());
-    watch_slice(queue);
+    watch_slice(queue, queue->current->since_ns);
     spin_unlock(&queue->lock);
     if (moves)
         sched_place(left);
@@ -191,9 +194,10 @@ static void finish_switch(void)
 }
 
 /* Give the core to the next thread, perhaps the same one. Interrupts are off; the caller holds this
- * core's queue, which is given back, and has charged the running thread. A thread that stays is in
- * the queue while its registers are still here: it can be taken out only under the lock. */
-static void switch_to_next(struct run_queue *queue)
+ * core's queue, which is given back, and has charged the running thread until `now`. A thread that
+ * stays is in the queue while its registers are still here: it can be taken out only under the
+ * lock. */
+static void switch_to_next(struct run_queue *queue, uint64_t now)
 {
     struct thread *from = queue->current;
     this_cpu(due) = false;
@@ -213,14 +217,14 @@ static void switch_to_next(struct run_queue *queue)
     struct thread *to = pick(queue); /* step Q2 */
     queue->left = from;
     if (to == from) { /* for want of others that go first */
-        watch_slice(queue);
+        watch_slice(queue, now);
         spin_unlock(&queue->lock);
         return;
     }
     queue->stats.switches++;
     queue->current = to;
     this_cpu(current_thread) = to;
-    to->since_ns = arch_clock_ns();
+    to->since_ns = now;
     tlb_switch(from->space, to->space);
     arch_thread_switch(&from->arch, &to->arch);
     finish_switch(); /* `from` again, later, perhaps on another core */
@@ -241,10 +245,10 @@ static void give_way(bool whole_slice)
     uint64_t flags = arch_irq_save();
     struct run_queue *queue = this_cpu_ptr(run_queue);
     spin_lock(&queue->lock);
-    charge(queue);
+    uint64_t now = charge(queue);
     if (whole_slice)
         queue->current->slice_left_ns = 0;
-    switch_to_next(queue);
+    switch_to_next(queue, now);
     arch_irq_restore(flags);
 }
 
@@ -259,7 +263,7 @@ void thread_give_slice(struct thread *to)
     uint64_t flags = arch_irq_save();
     struct run_queue *queue = this_cpu_ptr(run_queue);
     spin_lock(&queue->lock);
-    charge(queue);
+    (void)charge(queue);
     int64_t left = queue->current->slice_left_ns;
     queue->current->slice_left_ns = 0;
     spin_unlock(&queue->lock);
@@ -323,9 +327,9 @@ void thread_block(void)
     struct run_queue *queue = this_cpu_ptr(run_queue);
     spin_lock(&queue->lock);
     ASSERT(queue->current != queue->idle);
-    charge(queue);
+    uint64_t now = charge(queue);
     if (queue->current->state == THREAD_BLOCKED)
-        switch_to_next(queue);
+        switch_to_next(queue, now);
     else
         spin_unlock(&queue->lock); /* woken meanwhile */
     arch_irq_restore(flags);
@@ -351,9 +355,9 @@ __attribute__((noreturn)) void sched_leave(void)
     arch_irq_disable();
     struct run_queue *queue = this_cpu_ptr(run_queue);
     spin_lock(&queue->lock);
-    charge(queue);
+    uint64_t now = charge(queue);
     queue->current->state = THREAD_DEAD;
-    switch_to_next(queue);
+    switch_to_next(queue, now);
     panic("a thread that has ended runs again");
 }
 
@@ -471,7 +475,7 @@ void reschedule_interrupt(void)
     if (queue->idle == NULL)
         return; /* not yet one that runs threads */
     spin_lock(&queue->lock);
-    watch_slice(queue);
+    watch_slice(queue, arch_clock_ns());
     spin_unlock(&queue->lock);
 }
 

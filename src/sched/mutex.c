@@ -32,7 +32,8 @@ void mutex_lock(struct mutex *mutex)
 {
     ASSERT_THREAD();
     ASSERT(atomic_load_explicit(&mutex->owner, memory_order_relaxed) != thread_current());
-    (void)wait_for(&mutex->waiters, try_lock, mutex, WAIT_FOR_EVER);
+    if (!mutex_trylock(mutex))
+        (void)wait_for(&mutex->waiters, try_lock, mutex, WAIT_FOR_EVER);
 }
 
 void mutex_unlock(struct mutex *mutex)

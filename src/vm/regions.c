@@ -2,7 +2,8 @@
 /*
  * Whatever happens to a range happens to whole regions: first those at its two ends are cut there
  * (for which room for two is reserved), then the regions between are moved, dropped or changed, and
- * at last those that now belong together are joined.
+ * at last those that now belong together are joined. Mostly a program maps memory right below other
+ * memory, and unmaps the lower part again: then that region's start moves, and nothing else does.
  */
 #include "vm/regions.h"
 
@@ -141,16 +142,23 @@ static void join(struct regions *regions, size_t first, size_t last)
 void regions_add(struct regions *regions, struct region region)
 {
     size_t i = index_above(regions, region.start);
-    shift(regions, i, i + 1);
-    regions->list[i] = region;
-    join(regions, i > 0 ? i - 1 : 0, i + 1);
+    if (i < regions->count && belong_together(&region, &regions->list[i])) {
+        regions->list[i].start = region.start; /* mmap goes downward: none has to move */
+    } else {
+        shift(regions, i, i + 1);
+        regions->list[i] = region;
+    }
+    join(regions, i > 0 ? i - 1 : 0, i);
 }
 
 void regions_remove(struct regions *regions, uintptr_t start, uintptr_t end)
 {
     size_t first = cut(regions, start);
-    size_t behind = cut(regions, end);
-    shift(regions, behind, first);
+    struct region *region = &regions->list[first];
+    if (first < regions->count && region->start < end && region->end > end)
+        region->start = end; /* the lower part of one region: none has to move */
+    else
+        shift(regions, cut(regions, end), first);
 }
 
 void regions_protect(struct regions *regions, uintptr_t start, uintptr_t end, uint32_t prot)

@@ -163,8 +163,8 @@ $(B)/obj/symbols.o: $(B)/gen/symbols.asm $(B)/stamp/asm
 	$(call say,NASM    $<)
 	$(Q)$(NASM) $(ASFLAGS) -o $@ $<
 
-# The files that APPS names by their paths.
-APP_FILES := $(wildcard $(foreach app,$(APPS),$(if $(findstring /,$(app)),$(app))))
+# The files that APPS names by their paths. To make, ./test would be the target `test`.
+APP_FILES := $(patsubst ./%,src/../%,$(wildcard $(foreach app,$(APPS),$(if $(findstring /,$(app)),$(app)))))
 
 $(B)/initrd.tar: $(USER_BIN) $(APP_FILES) tools/mkinitrd $(B)/stamp/initrd | need
 	$(call say,TAR     $@)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""The pages whose commands are run, and what else a page says that can be held against the tree."""
+
+import re
+
+import pytest
+
+from pages import copy_of_the_tree, follow
+from qemu import ROOT
+
+# Each block of commands of these is typed, in a copy of the tree, and prints what the page shows.
+FOLLOWED = ["procedure", "from-printf-to-the-wire", "application-processors", "source-tree"]
+TYPED = re.compile(r"^    \$ ", re.MULTILINE)
+# What a Japanese page has in common with the English one: all that is typed and printed.
+BLOCK = re.compile(r"^```\w*\n.*?^```$|^    [^\n]*(?:\n(?:    [^\n]*)?(?=\n))*",
+                   re.MULTILINE | re.DOTALL)
+SAME_BLOCKS = ["procedure"]
+
+
+def page(name):
+    return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_the_page_can_be_followed(name):
+    text = page(name)
+    _, typed = follow(copy_of_the_tree(f"page-{name}"), text)
+    assert typed and len(typed) == len(TYPED.findall(text))
+
+
+@pytest.mark.parametrize("name", SAME_BLOCKS)
+def test_the_japanese_page_shows_the_same(name):
+    blocks = [[block.rstrip() for block in BLOCK.findall(page(path))]
+              for path in (name, f"ja/{name}")]
+    assert blocks[0] == blocks[1] and len(blocks[0]) > 3
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
+def test_what_readme_shows_comes(name):
+    """`make run` without a terminal: the lines that the page gives as its last ones."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    lines = re.search(r"^    \[.*?^    init: exited with status 0$", text,
+                      re.MULTILINE | re.DOTALL)[0]
+    follow(copy_of_the_tree(name), f"    $ make -s run </dev/null\n{lines}\n")

@@ -37,8 +37,10 @@ def test_the_japanese_page_shows_the_same(name):
 
 @pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
 def test_what_readme_shows_comes(name):
-    """`make run` without a terminal: the lines that the page gives as its last ones."""
+    """`make run` without a terminal, of which the page gives the last lines, and with one."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    lines = re.search(r"^    \[.*?^    init: exited with status 0$", text,
-                      re.MULTILINE | re.DOTALL)[0]
-    follow(copy_of_the_tree(name), f"    $ make -s run </dev/null\n{lines}\n")
+    (alone,), (typed,) = (re.findall(rf"^    {begin}.*?^    {end}$", text, re.MULTILINE | re.DOTALL)
+                          for begin, end in ((r"\[", "init: exited with status 0"),
+                                             (r"carillon\$ ", "power off")))
+    follow(copy_of_the_tree(name), f"    $ make -s run </dev/null\n{alone}\n"
+                                   f"    $ make -s run\n    ...\n{typed}\n")

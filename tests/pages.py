@@ -31,8 +31,9 @@ LIMIT = 120  # seconds for a command, or for what is due at a prompt
 LOG_LINE = re.compile(rf"(?:<\d>)?{STAMP.pattern}")
 # What is another number at another time, or after another change: measured amounts, counts in
 # parentheses, addresses, lines of the source (in gdb's form, too).
-VARIES = re.compile(r"\b\d+(?= (?:ms|us|kHz|KiB|MiB|bytes|entries)\b)|(?<=\()\d+(?=\))"
-                    r"|0x[0-9a-f]{6,}|(?<=\+)\d+(?=>)|(?<=\.c:)\d+|(?<=\.asm:)\d+|^\d+(?=\t)")
+VARIES = re.compile(r"\b\d+(?:\.\d+)?(?= (?:ms|us|s|kHz|KiB|MiB|bytes|entries)\b)|(?<=\()\d+(?=\))"
+                    r"|0x[0-9a-f]{6,}|(?<=\+)\d+(?=>)|(?<=\.c:)\d+|(?<=\.asm:)\d+|(?<=file:)\d+"
+                    r"|^\d+(?=\t)")
 
 
 def normal(line):

@@ -10,20 +10,27 @@ from qemu import ROOT
 
 # Each block of commands of these is typed, in a copy of the tree, and prints what the page shows.
 FOLLOWED = ["procedure", "from-printf-to-the-wire", "application-processors", "source-tree"]
+# Of these, the sections that begin with such a heading.
+SECTIONS = [("building-and-running", "make run"), ("boot-contract", "A menu entry"),
+            ("parameters", "Examples"), ("system-call-gate", "The call by hand")]
 TYPED = re.compile(r"^    \$ ", re.MULTILINE)
 # What a Japanese page has in common with the English one: all that is typed and printed.
 BLOCK = re.compile(r"^```\w*\n.*?^```$|^    [^\n]*(?:\n(?:    [^\n]*)?(?=\n))*",
                    re.MULTILINE | re.DOTALL)
-SAME_BLOCKS = ["procedure"]
+SAME_BLOCKS = ["procedure", "building-and-running", "usb-stick"]
 
 
 def page(name):
     return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", FOLLOWED)
-def test_the_page_can_be_followed(name):
-    text = page(name)
+def section(name, heading):
+    return re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", page(name), re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.mark.parametrize("name, heading", [*((name, None) for name in FOLLOWED), *SECTIONS])
+def test_the_page_can_be_followed(name, heading):
+    text = section(name, heading) if heading else page(name)
     _, typed = follow(copy_of_the_tree(f"page-{name}"), text)
     assert typed and len(typed) == len(TYPED.findall(text))
 

@@ -188,6 +188,14 @@ static uintptr_t choose_place(const struct space *space, uintptr_t hint, size_t 
     return regions_find_room(&space->regions, ARCH_USER_START, space->mmap_top, bytes);
 }
 
+/* What is long goes in turns, each with the lock of its own; the caller then sees to what is left,
+ * and to what another thread has put there meanwhile. */
+static void unmap_long(struct space *space, uintptr_t addr, size_t bytes)
+{
+    if (bytes > (size_t)FRAMES_AT_ONCE * PAGE_SIZE)
+        (void)space_munmap(space, addr, bytes);
+}
+
 /* Make room exactly at `addr`. */
 static int clear_place(struct space *space, uintptr_t addr, size_t bytes, bool replace)
 {
@@ -225,6 +233,8 @@ long space_mmap(struct space *space, uintptr_t addr, size_t bytes, unsigned prot
         return -EACCES;
     if (is_too_much(bytes, prot))
         return -ENOMEM;
+    if ((flags & SPACE_FIXED) != 0 && (flags & SPACE_NO_REPLACE) == 0)
+        unmap_long(space, addr, bytes);
     spin_lock(&space->lock);
     error = regions_reserve(&space->regions, 3); /* two cuts, and the new one */
     if (error == 0 && exactly)
@@ -310,6 +320,9 @@ static int move_brk(struct space *space, uintptr_t wanted)
 
 uintptr_t space_brk(struct space *space, uintptr_t wanted)
 {
+    uintptr_t present = page_up(space->brk);
+    if (wanted >= space->brk_start && page_up(wanted) < present)
+        unmap_long(space, page_up(wanted), present - page_up(wanted));
     spin_lock(&space->lock);
     if (space->brk_start != 0 && wanted >= space->brk_start && wanted <= ARCH_USER_END &&
         move_brk(space, wanted) == 0)

@@ -30,7 +30,8 @@ def test_the_page_can_be_followed():
 
 @pytest.mark.parametrize("text", [
     "    $ echo one; echo two\n    two\n    one\n", "    $ echo one\n    two\n",
-    "    $ true\n    one\n"])
+    "    $ true\n    one\n",
+    "    $ printf 'carillon$ '; read word; echo got $word\n    carillon$ one\n    got two\n"])
 def test_the_page_is_compared(text, tmp_path):
     with pytest.raises(AssertionError, match="where it is due"):
         follow(tmp_path, text)

@@ -33,7 +33,7 @@ LOG_LINE = re.compile(rf"(?:<\d>)?{STAMP.pattern}")
 # parentheses, addresses, lines of the source (in gdb's form, too).
 VARIES = re.compile(r"\b\d+(?:\.\d+)?(?= (?:ms|us|s|kHz|KiB|MiB|bytes|entries)\b)|(?<=\()\d+(?=\))"
                     r"|0x[0-9a-f]{6,}|(?<=\+)\d+(?=>)|(?<=\.c:)\d+|(?<=\.asm:)\d+|(?<=file:)\d+"
-                    r"|^\d+(?=\t)")
+                    r"|^\d+(?=\t)|^#\d+ +(?:0x[0-9a-f]+ in )?")
 
 
 def normal(line):
@@ -68,13 +68,13 @@ class Command:
         lines, or any words."""
         shown = self.shown if shown is None else shown
         lines = lines_of(output)
-        problem = f"$ {self.typed}\n{output}\nhas no line '%s' where it is due"
+        problem = f"$ {self.typed}\n{output}\nwhere it is due it has no line "
         rest = (normal(line) for line in lines)
         for line in shown:
             if line != "..." and not LOG_LINE.match(line):
-                assert any(pattern_of(line).fullmatch(text) for text in rest), problem % line
+                assert any(pattern_of(line).fullmatch(text) for text in rest), problem + line
         missing = missing_log_lines(shown, lines)
-        assert not missing, problem % missing[0]
+        assert not missing, problem + missing[0]
 
     def turns(self):
         """What is shown up to the first prompt, and then (what is typed, what is shown) for each."""

@@ -155,7 +155,7 @@ def write_shown(tree, command):
 def follow(tree, text):
     """Do what the text says. Returns: how many files were written, and the commands."""
     environment = {key: value for key, value in os.environ.items()
-                   if key not in ("MAKEFLAGS", "BUILD", "CMDLINE", "SMP")}
+                   if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "BUILD", "CMDLINE", "SMP")}
     written, typed = 0, []
     for step in STEP.finditer(text):
         if step["file"]:

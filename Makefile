@@ -286,7 +286,7 @@ debug-kernel: | need
 test: $(if $(LESS),$(GENERATED),all debug-kernel $(BENCH)) | need
 	@tools/test "$$T"
 
-soak: all | need
+soak: all debug-kernel | need
 	@tools/test --soak "$$T"
 
 bench: $(B)/carillon.elf $(BENCH) | need

@@ -33,6 +33,22 @@ enum {
 #define CPU_NONE ((cpu_t)-1)
 
 /*
+ * What each core counts of the interrupts that belong to no irq: the rows NMI, LOC, RES ... of
+ * /proc/interrupts (arch_counter_row). arch_count() adds, arch_counter_of() reads.
+ */
+enum arch_counter {
+    ARCH_COUNT_NMI,        /* NMIs, whoever sent them */
+    ARCH_COUNT_TIMER,      /* this core's own timer */
+    ARCH_COUNT_RESCHEDULE, /* look at your run queue */
+    ARCH_COUNT_CALL,       /* answer the calls in your inbox */
+    ARCH_COUNT_TLB,        /* translations forgotten because another core asked, by such a call */
+    ARCH_COUNT_ERROR,      /* the Local APIC met an error */
+    ARCH_COUNT_MISSED,     /* an interrupt that found nothing to do: no handler, or a count of 0 */
+    ARCH_COUNT_SPURIOUS,   /* the spurious vector: the request had gone */
+    ARCH_COUNTERS,
+};
+
+/*
  * This core's own data. A room declares its variables with DEFINE_PERCPU(type, name); the section
  * is a template of which each core has its copy. this_cpu(name) is an lvalue in this core's copy
  * (one GS-relative access, so a scalar is read or written whole without disabling anything);
@@ -56,6 +72,10 @@ enum {
  * void     arch_relax(void)             one step of a spin (pause)          Context: any
  * void     arch_wait_for_interrupt(void) enable and halt in one step; returns with interrupts on
  *                                                                           Context: thread
+ * void     arch_count(enum arch_counter) one more of these on this core, in one instruction
+ *                                                                           Context: any
+ * bool     arch_on_interrupt_stack(void) in an interrupt, or in what runs at its end on its stack
+ *                                                                           Context: any
  * void     arch_work_note(void)         this core owes work: its idle loop, or its way to ring 3,
  *                                       will do it                          Context: any
  * bool     arch_work_due(void)          was it told so since the last begin? Context: any
@@ -428,6 +448,19 @@ int arch_ask_where(cpu_t cpu);
 
 /* Where a stopped core was. Returns: false if it did not stop. Context: any. */
 bool arch_stopped_at(cpu_t cpu, uint64_t *pc, bool *in_user);
+
+/* ---- what a core has counted ------------------------------------------------------------------ */
+
+/* How often core `cpu` has counted `which`; a snapshot; 0 of a core that was never prepared.
+ * Context: any. */
+uint64_t arch_counter_of(cpu_t cpu, enum arch_counter which);
+
+/* A counter's row in /proc/interrupts: "NMI", "Non-maskable interrupts". Context: any. */
+struct arch_counter_row {
+    const char *label; /* three letters, Linux's where it has the row */
+    const char *what;
+};
+struct arch_counter_row arch_counter_row(enum arch_counter which);
 
 /* ---- interrupt lines ------------------------------------------------------------------------- */
 

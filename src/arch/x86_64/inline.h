@@ -20,6 +20,20 @@ extern uintptr_t percpu_offsets[MAX_CPUS]; /* I: the GS base of every core, by i
 DECLARE_PERCPU(uint32_t, percpu_work_due); /* P: not 0: arch_work_note() was called */
 
 /*
+ * How many interrupts this core is in, less one: -1 is none. stubs.asm counts, and has the first
+ * one (0) switch to the core's interrupt stack, on which the others then begin. What runs at the
+ * end of the first one, with interrupts on (softirqs), still finds 0 there. NMIs and exceptions do
+ * not count. P: written by this core alone.
+ */
+DECLARE_PERCPU(int32_t, percpu_irq_depth);
+DECLARE_PERCPU(uintptr_t, percpu_irq_stack_top); /* I: the upper end of that stack */
+
+DECLARE_PERCPU(uint64_t, percpu_counters[ARCH_COUNTERS]); /* P: written by this core alone */
+
+#define arch_count(which)                                                                          \
+    __asm__ volatile("incq %%gs:%0" : "+m"(percpu_counters[which]) : : "cc")
+
+/*
  * Add 1 to a 32-bit counter of this core, by one locked instruction: sequentially consistent, and
  * no interrupt can come between finding the counter and adding to it.
  */
@@ -74,6 +88,11 @@ static inline void arch_irq_restore(uint64_t flags)
         arch_irq_enable();
     else
         arch_irq_disable();
+}
+
+static inline bool arch_on_interrupt_stack(void)
+{
+    return this_cpu(percpu_irq_depth) >= 0;
 }
 
 /* One store, so that an NMI may come anywhere. Written by this core alone. */

@@ -64,6 +64,9 @@ PANICS = [
           r"read-only", ("test_write_text", *BOOT)),
     panic("stack-overrun", rf"panic: core 0: kernel stack overrun at 0x{HEX}: #DF double fault.*",
           ("use_stack", "use_stack")),
+    panic("interrupt-stack-overrun",
+          rf"panic: core 0: interrupt stack overrun at 0x{HEX}: #DF double fault.*",
+          ("use_interrupt_stack", "use_interrupt_stack")),
 ]
 
 

@@ -449,7 +449,8 @@ int arch_ask_where(cpu_t cpu);
 /* Where a stopped core was. Returns: false if it did not stop. Context: any. */
 bool arch_stopped_at(cpu_t cpu, uint64_t *pc, bool *in_user);
 
-/* ---- what a core has counted ------------------------------------------------------------------ */
+/* ---- what a core has counted ------------------------------------------------------------------
+ */
 
 /* How often core `cpu` has counted `which`; a snapshot; 0 of a core that was never prepared.
  * Context: any. */

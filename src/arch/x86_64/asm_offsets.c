@@ -38,6 +38,7 @@ void asm_offsets(void)
     DEFINE(FRAME_R9, offsetof(struct trap_frame, r9));
     DEFINE(FRAME_R10, offsetof(struct trap_frame, r10));
     DEFINE(FRAME_R11, offsetof(struct trap_frame, r11));
+    DEFINE(FRAME_RBP, offsetof(struct trap_frame, rbp));
     DEFINE(FRAME_VECTOR, offsetof(struct trap_frame, vector));
     DEFINE(FRAME_CS, offsetof(struct trap_frame, cs));
     DEFINE(VECTOR_EXCEPTION_COUNT, VECTOR_EXCEPTION_COUNT);

@@ -4,7 +4,7 @@
  * above which the return address lies (System V ABI, AMD64, "The Stack Frame").
  *
  * Nothing on the stack is trusted. A word is read only where a kernel stack is mapped, and rbp may
- * not lie below the stack pointer, which rises with every step. The one step down is through a
+ * not lie below the stack pointer, which rises with every step. The one step elsewhere is through a
  * trap frame, to the stack that was interrupted; the caller's bound on the number of steps ends
  * even a circle of such.
  */
@@ -17,7 +17,7 @@
 
 enum { WORD = sizeof(uint64_t) };
 
-extern const char trap_stubs[], trap_stubs_end[];
+extern const char trap_stubs[], trap_stubs_end[], interrupt_entries[], interrupt_entries_end[];
 
 struct place {
     struct arch_call call;
@@ -37,11 +37,22 @@ static bool in_text(uint64_t pc)
     return pc >= (uint64_t)text_start && pc < (uint64_t)text_end;
 }
 
-/* All calls in stubs.asm are made with the trap frame on top of the stack. */
-static bool returns_to_stub(const struct place *at)
+static bool returns_between(const struct place *at, const char *start, const char *end)
 {
-    return at->call.kind == ARCH_CALL_RETURN && at->call.pc >= (uint64_t)trap_stubs &&
-           at->call.pc < (uint64_t)trap_stubs_end;
+    return at->call.kind == ARCH_CALL_RETURN && at->call.pc >= (uint64_t)start &&
+           at->call.pc < (uint64_t)end;
+}
+
+/*
+ * All calls in stubs.asm are made with the trap frame on top of the stack or, for interrupts,
+ * which may be on a stack of their own, with its address in rbp. Returns: is this such a call?
+ */
+static bool find_trap_frame(const struct place *at, uint64_t *frame)
+{
+    if (!returns_between(at, trap_stubs, trap_stubs_end))
+        return false;
+    *frame = returns_between(at, interrupt_entries, interrupt_entries_end) ? at->rbp : at->rsp;
+    return true;
 }
 
 /* Is there a `mov %rsp, %rbp` in the code before `end`? */
@@ -113,9 +124,10 @@ static bool step_out(struct place *at)
 {
     if (at->call.kind == ARCH_CALL_USER)
         return false;
-    if (returns_to_stub(at)) {
+    uint64_t frame_at;
+    if (find_trap_frame(at, &frame_at)) {
         struct trap_frame frame;
-        if (!read_trap_frame(at->rsp, &frame))
+        if (!read_trap_frame(frame_at, &frame))
             return false;
         *at = place_of(&frame, ARCH_CALL_HERE);
         return true;

@@ -60,6 +60,10 @@ DEFINE_PERCPU(cpu_t, percpu_cpu);
 DEFINE_PERCPU(uintptr_t, percpu_offset);
 uintptr_t percpu_offsets[MAX_CPUS];
 
+DEFINE_PERCPU(int32_t, percpu_irq_depth) = -1;
+DEFINE_PERCPU(uintptr_t, percpu_irq_stack_top);
+DEFINE_PERCPU(uint64_t, percpu_counters[ARCH_COUNTERS]);
+
 DEFINE_PERCPU(struct tss, cpu_tss);
 DEFINE_PERCPU(uint32_t, percpu_work_due);
 DEFINE_PERCPU(uint64_t, syscall_user_rsp); /* stubs.asm keeps it for some instructions */
@@ -182,6 +186,21 @@ static void fill_gdt(uint64_t *table, const struct tss *tss_of_core)
     table[SEL_TSS / 8 + 1] = base >> 32;
 }
 
+/* The stacks on which interrupts, NMIs and the gravest exceptions run. What was allocated before a
+ * failure stays with the core, which is left behind. Returns: 0 or -ENOMEM. */
+static int stacks_alloc(cpu_t cpu)
+{
+    struct tss *core_tss = percpu_of(cpu, cpu_tss);
+    for (int i = 0; i < IST_COUNT; i++) {
+        core_tss->ist[i] = (uint64_t)arch_stack_alloc(IST_STACK_BYTES);
+        if (core_tss->ist[i] == 0)
+            return -ENOMEM;
+    }
+    uintptr_t top = (uintptr_t)arch_stack_alloc(INTERRUPT_STACK_BYTES);
+    *percpu_of(cpu, percpu_irq_stack_top) = top;
+    return top == 0 ? -ENOMEM : 0;
+}
+
 int cpu_area_alloc(cpu_t cpu)
 {
     char *area = heap_alloc(area_bytes(), ALLOC_KERNEL);
@@ -195,15 +214,10 @@ int cpu_area_alloc(cpu_t cpu)
     *percpu_of(cpu, percpu_offset) = offset;
     struct tss *core_tss = percpu_of(cpu, cpu_tss);
     core_tss->io_map_base = sizeof(struct tss); /* none: every port is closed to ring 3 */
-    for (int i = 0; i < IST_COUNT; i++) {
-        /* what was allocated before a failure stays with the core, which is left behind */
-        void *stack = arch_stack_alloc(IST_STACK_BYTES);
-        if (stack == NULL) {
-            percpu_offsets[cpu] = 0;
-            heap_free(area);
-            return -ENOMEM;
-        }
-        core_tss->ist[i] = (uint64_t)stack;
+    if (stacks_alloc(cpu) != 0) {
+        percpu_offsets[cpu] = 0;
+        heap_free(area);
+        return -ENOMEM;
     }
     fill_gdt(*percpu_of(cpu, gdt), core_tss);
     return 0;

@@ -30,8 +30,7 @@ DECLARE_PERCPU(uintptr_t, percpu_irq_stack_top); /* I: the upper end of that sta
 
 DECLARE_PERCPU(uint64_t, percpu_counters[ARCH_COUNTERS]); /* P: written by this core alone */
 
-#define arch_count(which)                                                                          \
-    __asm__ volatile("incq %%gs:%0" : "+m"(percpu_counters[which]) : : "cc")
+#define arch_count(which) __asm__ volatile("incq %%gs:%0" : "+m"(percpu_counters[which]) : : "cc")
 
 /*
  * Add 1 to a 32-bit counter of this core, by one locked instruction: sequentially consistent, and

@@ -20,7 +20,7 @@
 extern trap_dispatch, trap_return_work, gate_check
 extern irq_dispatch, interrupt_without_work, kernel_interrupt, lapic_eoi
 extern int80_calls, linux_calls
-extern cpu_tss, syscall_user_rsp, percpu_work_due
+extern cpu_tss, syscall_user_rsp, percpu_work_due, percpu_irq_depth, percpu_irq_stack_top
 
 MSR_GS_BASE equ 0xc0000101
 
@@ -141,55 +141,102 @@ exception_common:
 .to_kernel:
     iretq
 
-; As with the gates the whole frame is there for whoever asks, and what C keeps is not restored.
-%macro INTERRUPT_ENTRY 0
-    test byte [rsp + 24], 3             ; CS of what was interrupted
-    jz %%in_kernel
-    swapgs
-    cld                                 ; the kernel never sets DF
-%%in_kernel:
+; ---- interrupts ----------------------------------------------------------------------------------
+
+; The frame stays where the CPU began it, on the stack that was interrupted, and rbp points to it
+; while C runs: so the first interrupt of a core can go over to the core's own stack, and C gives rbp
+; back as it found it. One that comes on top (in a softirq, interrupts being on there) finds
+; percpu_irq_depth at 0 or more and stays where it is. backtrace.c and interrupts.gdb know of rbp.
+;
+; As with the gates the whole frame is there for whoever asks, and what C keeps is not restored. The
+; ways for ring 0 and ring 3 are apart from the first test on, so that none is made twice.
+%macro INTERRUPT_BEGIN 0
     lfence                              ; nobody guesses past this with the other GS base
     PUSH_REGISTERS
     CLAC_IF_SMAP
     mov edi, [rsp + FRAME_VECTOR]
+    mov rbp, rsp
+    inc dword [gs:rel percpu_irq_depth]
+    cmovz rsp, [gs:rel percpu_irq_stack_top]
 %endmacro
 
-%macro INTERRUPT_LEAVE 0
-    test byte [rsp + FRAME_CS], 3
-    jnz %%to_user
-    RESTORE_CLOBBERED
-    mov rax, [rsp + FRAME_RAX]
-    add rsp, FRAME_RIP
+; From the frame at rbp, back on its stack. What lies below rsp is safe for an instruction: only an
+; NMI, #DF or #MC can come, and they have stacks of their own.
+%macro INTERRUPT_RESTORE 0
+    mov rdi, [rbp + FRAME_RDI]
+    mov rsi, [rbp + FRAME_RSI]
+    mov rdx, [rbp + FRAME_RDX]
+    mov r8, [rbp + FRAME_R8]
+    mov r9, [rbp + FRAME_R9]
+    mov r10, [rbp + FRAME_R10]
+    mov rcx, [rbp + FRAME_RCX]
+    mov r11, [rbp + FRAME_R11]
+    mov rax, [rbp + FRAME_RAX]
+    lea rsp, [rbp + FRAME_RIP]
+    mov rbp, [rsp - FRAME_RIP + FRAME_RBP]
+%endmacro
+
+%macro INTERRUPT_TO_KERNEL 0
+    dec dword [gs:rel percpu_irq_depth]
+    INTERRUPT_RESTORE
     iretq
-%%to_user:
+%endmacro
+
+; Work that is due is done on the thread's own stack, for the thread may lose its core there.
+%macro INTERRUPT_TO_USER 0
+    dec dword [gs:rel percpu_irq_depth]
     cmp dword [gs:rel percpu_work_due], 0
-    jne leave_by_frame
-    RESTORE_CLOBBERED
-    mov rax, [rsp + FRAME_RAX]
-    add rsp, FRAME_RIP
+    jne leave_interrupt
+    INTERRUPT_RESTORE
     swapgs
     iretq
 %endmacro
 
-align 16
-irq_common:
-    INTERRUPT_ENTRY
+; %1 is the macro of what there is to do: edi = the vector, rbp = the frame.
+%macro INTERRUPT 1
+    test byte [rsp + 24], 3             ; CS of what was interrupted
+    jnz .from_user
+    INTERRUPT_BEGIN                     ; the kernel never sets DF
+    %1
+.to_kernel:
+    INTERRUPT_TO_KERNEL
+.from_user:
+    swapgs
+    cld
+    INTERRUPT_BEGIN
+    %1
+.to_user:
+    INTERRUPT_TO_USER
+%endmacro
+
+%macro TAKE_IRQ 0
     call irq_dispatch
     test al, al
     jz .nothing_found
     call lapic_eoi
-.leave:
-    INTERRUPT_LEAVE
+%endmacro
+
+%macro TAKE_KERNEL_INTERRUPT 0
+    call kernel_interrupt
+%endmacro
+
+; A return address from here to interrupt_entries_end has its trap frame at rbp.
+align 16
+global interrupt_entries, interrupt_entries_end
+interrupt_entries:
+irq_common:
+    INTERRUPT TAKE_IRQ
 .nothing_found:
-    mov edi, [rsp + FRAME_VECTOR]
+    mov edi, [rbp + FRAME_VECTOR]
     call interrupt_without_work
-    jmp .leave
+    test byte [rbp + FRAME_CS], 3
+    jz .to_kernel
+    jmp .to_user
 
 align 16
 kernel_common:
-    INTERRUPT_ENTRY
-    call kernel_interrupt
-    INTERRUPT_LEAVE
+    INTERRUPT TAKE_KERNEL_INTERRUPT
+interrupt_entries_end:
 
 ; ---- the two gates -------------------------------------------------------------------------------
 
@@ -290,6 +337,9 @@ syscall_entry:
 ; The long way back: rax = the result, the frame on top of the stack, interrupts off. From an
 ; interrupt there is no result.
 align 16
+leave_interrupt:
+    mov rsp, rbp
+    jmp leave_by_frame
 leave_gate:
     mov [rsp + FRAME_RAX], rax
 leave_by_frame:
@@ -378,6 +428,7 @@ machine_check_entry:
     push qword 0
     PARANOID_ENTRY machine_check, 18
 
-; A return address between trap_stubs and here has a trap frame on top of the stack (backtrace.c).
+; A return address between trap_stubs and here, but for the interrupts' entries, has its trap frame on
+; top of the stack (backtrace.c).
 global trap_stubs_end
 trap_stubs_end:

@@ -191,6 +191,13 @@ __attribute__((noreturn)) static void user_exception(const struct trap_frame *fr
     proc_user_fault(&fault);
 }
 
+/* Whose guard page is at `address`. */
+static const char *overrun_stack(uintptr_t address)
+{
+    uintptr_t end = this_cpu(percpu_irq_stack_top) - INTERRUPT_STACK_BYTES;
+    return address < end && address >= end - PAGE_SIZE ? "interrupt" : "kernel";
+}
+
 __attribute__((noreturn)) static void kernel_exception(const struct trap_frame *frame,
                                                        uint64_t address)
 {
@@ -198,8 +205,8 @@ __attribute__((noreturn)) static void kernel_exception(const struct trap_frame *
     stop_note_frame(frame);
     /* the push that met the guard page is a #PF, which then finds no stack: a #DF */
     if (frame->vector == TRAP_DF && paging_is_guard(read_cr2()))
-        panic("kernel stack overrun at 0x%llx: #DF double fault at the guard page below it",
-              (unsigned long long)frame->rip);
+        panic("%s stack overrun at 0x%llx: #DF double fault at the guard page below it",
+              overrun_stack(read_cr2()), (unsigned long long)frame->rip);
     if (frame->vector == TRAP_PF)
         panic("%s %s at 0x%llx: %s 0x%llx, %s", exception->mnemonic, exception->name,
               (unsigned long long)frame->rip, page_fault_access(frame->error),

@@ -80,6 +80,13 @@ static void flush_here(void *arg)
         arch_tlb_flush_page(va);
 }
 
+/* The same, asked by another core. */
+static void flush_as_asked(void *arg)
+{
+    arch_count(ARCH_COUNT_TLB);
+    flush_here(arg);
+}
+
 void tlb_flush(const struct tlb_space *space, uintptr_t start, uintptr_t end)
 {
     ASSERT_THREAD();
@@ -94,7 +101,7 @@ void tlb_flush(const struct tlb_space *space, uintptr_t start, uintptr_t end)
     if (cpumask_test_and_clear(&others, arch_cpu())) /* step F4 */
         flush_here(&flush);
     if (cpumask_next(&others, 0) != CPU_NONE)
-        (void)call_on_many(&others, flush_here, &flush);
+        (void)call_on_many(&others, flush_as_asked, &flush);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */

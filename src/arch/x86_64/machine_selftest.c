@@ -107,6 +107,45 @@ static void test_line(void)
 }
 SELFTEST("ioapic-line", test_line);
 
+/* ---- the kernel's own vectors, counted ------------------------------------------------------- */
+
+#define COUNT_WAIT_NS UINT64_C(1000000000)
+
+/* Ring `vector` on core `cpu`. Returns: by how much that moved the counter. */
+static uint64_t count_one(cpu_t cpu, uint8_t vector, enum arch_counter counter)
+{
+    uint64_t before = arch_counter_of(cpu, counter), start = arch_clock_ns();
+    (void)arch_ipi_send(cpu, vector);
+    while (arch_counter_of(cpu, counter) == before && arch_clock_ns() - start < COUNT_WAIT_NS)
+        arch_relax();
+    return arch_counter_of(cpu, counter) - before;
+}
+
+static void test_counters(void)
+{
+    static const struct {
+        enum arch_counter counter;
+        uint8_t vector;
+        bool others_count; /* it moves by itself, too */
+    } rows[] = {
+        {ARCH_COUNT_CALL, VECTOR_CALL, false},
+        {ARCH_COUNT_RESCHEDULE, VECTOR_RESCHEDULE, false},
+        {ARCH_COUNT_MISSED, VECTOR_KERNEL_FIRST, false},     /* nobody has it */
+        {ARCH_COUNT_MISSED, VECTOR_KERNEL_FIRST - 1, false}, /* nor that, by the other entry */
+        {ARCH_COUNT_TIMER, VECTOR_TIMER, true},
+    };
+    cpumask_for_each (cpu, &smp_online) {
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            uint64_t more = count_one(cpu, rows[i].vector, rows[i].counter);
+            selftest_expect(more == 1 || (more > 1 && rows[i].others_count),
+                            "core %u, vector %u: %s was to move by 1, and moved by %llu", cpu,
+                            rows[i].vector, arch_counter_row(rows[i].counter).label,
+                            (unsigned long long)more);
+        }
+    }
+}
+SELFTEST("kernel-counters", test_counters);
+
 /* ---- a TSC that is off ----------------------------------------------------------------------- */
 
 #define TSC_SHIFT_NS UINT64_C(10000000)

@@ -259,6 +259,7 @@ uint64_t arch_nmi_count(cpu_t cpu)
 static void take_nmi(const struct trap_frame *frame)
 {
     unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_NMI) : 0;
+    arch_count(ARCH_COUNT_NMI);
     handle_nmi(frame);
     if (DEBUG_KERNEL)
         context_leave(CONTEXT_NMI, entered);
@@ -314,31 +315,57 @@ void trap_dispatch(struct trap_frame *frame)
 
 void interrupt_without_work(uint32_t vector)
 {
+    arch_count(ARCH_COUNT_MISSED);
     if (lapic_in_service((uint8_t)vector))
         lapic_eoi();
+}
+
+uint64_t arch_counter_of(cpu_t cpu, enum arch_counter which)
+{
+    return (*percpu_of(cpu, percpu_counters))[which];
+}
+
+struct arch_counter_row arch_counter_row(enum arch_counter which)
+{
+    static const struct arch_counter_row rows[ARCH_COUNTERS] = {
+        [ARCH_COUNT_NMI] = {"NMI", "Non-maskable interrupts"},
+        [ARCH_COUNT_TIMER] = {"LOC", "Local timer interrupts"},
+        [ARCH_COUNT_RESCHEDULE] = {"RES", "Rescheduling interrupts"},
+        [ARCH_COUNT_CALL] = {"CAL", "Function call interrupts"},
+        [ARCH_COUNT_TLB] = {"TLB", "TLB shootdowns"},
+        [ARCH_COUNT_ERROR] = {"ERR", "Local APIC errors"},
+        [ARCH_COUNT_MISSED] = {"MIS", "Interrupts that found nothing to do"},
+        [ARCH_COUNT_SPURIOUS] = {"SPU", "Spurious interrupts"},
+    };
+    return rows[which];
 }
 
 static void handle_kernel_interrupt(uint32_t vector)
 {
     switch (vector) {
     case VECTOR_TIMER:
+        arch_count(ARCH_COUNT_TIMER);
         lapic_eoi();
         timer_interrupt();
         break;
     case VECTOR_CALL:
+        arch_count(ARCH_COUNT_CALL);
         delay_at(DELAY_A1);
         lapic_eoi(); /* step A1; first, so that others of this class do not wait for the calls */
         smp_call_interrupt();
         break;
     case VECTOR_RESCHEDULE:
+        arch_count(ARCH_COUNT_RESCHEDULE);
         lapic_eoi();
         reschedule_interrupt();
         break;
     case VECTOR_LAPIC_ERROR:
+        arch_count(ARCH_COUNT_ERROR);
         lapic_error_interrupt();
         lapic_eoi();
         break;
     case VECTOR_SPURIOUS:
+        arch_count(ARCH_COUNT_SPURIOUS);
         break; /* no EOI: Intel SDM vol 3A, "Spurious Interrupt" */
     default:
         interrupt_without_work(vector);

@@ -402,7 +402,11 @@ bool arch_ipi_hold(bool hold);
 /* Send an NMI to a core. Returns: as arch_ipi_send. Context: any. */
 int arch_ipi_send_nmi(cpu_t cpu);
 
-/* How many NMIs a core has taken that asked it for nothing. Context: any. */
+/* As arch_ipi_send(), also from an NMI: one that the NMI interrupted still goes where it was to.
+ * Context: any. */
+int arch_ipi_send_from_nmi(cpu_t cpu, uint8_t vector);
+
+/* How many NMIs a core has taken that no core had asked for. Context: any. */
 uint64_t arch_nmi_count(cpu_t cpu);
 
 /*
@@ -421,6 +425,8 @@ void arch_note_caller(const void *frame, uint64_t flags);
 /* Log the registers of the exception that led to the panic; without one, those that are known of
  * panic()'s caller. Context: any. */
 void arch_print_registers(void);
+
+enum { BACKTRACE_CALLS = 24 }; /* so many are shown of a backtrace */
 
 /* One of the calls that led to where a core is. */
 enum arch_call_kind {
@@ -441,10 +447,26 @@ struct arch_call {
  */
 size_t arch_backtrace(cpu_t cpu, struct arch_call *calls, size_t max);
 
+/* Where a running core was when it was asked. */
+enum { ARCH_WHERE_CALLS = BACKTRACE_CALLS + 1 };
+struct arch_where {
+    uintptr_t pc;
+    bool in_user, irqs_on;
+    size_t count; /* of calls, as arch_backtrace() gives them */
+    struct arch_call calls[ARCH_WHERE_CALLS];
+};
+
 /*
- * Ask a core by NMI to log where it is. Returns: as arch_ipi_send. Context: any.
+ * Ask a core by NMI where it is. The answer is there when arch_where_answers() has moved; a second
+ * question before that is the same question. Returns: as arch_ipi_send. Context: any.
  */
 int arch_ask_where(cpu_t cpu);
+uint32_t arch_where_answers(cpu_t cpu);
+const struct arch_where *arch_where(cpu_t cpu);
+
+/* The calling core is in an NMI: note where that found it, as if it had been asked. Context: NMI.
+ */
+void arch_note_where(void);
 
 /* Where a stopped core was. Returns: false if it did not stop. Context: any. */
 bool arch_stopped_at(cpu_t cpu, uint64_t *pc, bool *in_user);
@@ -510,6 +532,9 @@ bool irq_dispatch(uint32_t vector);
 
 /* smp: the call-on-core interrupt. Context: hardirq. */
 void smp_call_interrupt(void);
+
+/* smp: an NMI that no core asked for. Context: NMI. Sleeps: no. Locks: none may be taken. */
+void nmi_from_outside(void);
 
 /* irq: this core's timer fired. Context: hardirq. */
 void timer_interrupt(void);

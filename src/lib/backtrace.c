@@ -4,10 +4,6 @@
  */
 #include "lib/backtrace.h"
 
-#include "lib/log.h"
-
-enum { BACKTRACE_MAX = 24 };
-
 /* Linker symbols; the table is empty in the first link. */
 extern const char text_start[], text_end[], symbol_names[];
 extern const struct symbol symbols_start[], symbols_end[];
@@ -24,26 +20,30 @@ bool backtrace_symbol(uintptr_t address, struct symbol_place *place)
     return symbols_find(&kernel, address, place);
 }
 
-static void log_call(const struct arch_call *call)
+static void log_call(enum log_level level, const struct arch_call *call)
 {
     /* a call that never returns may be its function's last instruction: look before the return */
     uintptr_t before = call->kind == ARCH_CALL_RETURN ? 1 : 0;
     struct symbol_place place;
     if (call->kind == ARCH_CALL_USER)
-        log_line(LOG_EMERG, "  0x%016llx in ring 3", (unsigned long long)call->pc);
+        log_line(level, "  0x%016llx in ring 3", (unsigned long long)call->pc);
     else if (backtrace_symbol(call->pc - before, &place))
-        log_line(LOG_EMERG, "  0x%016llx %s+0x%zx", (unsigned long long)call->pc, place.name,
+        log_line(level, "  0x%016llx %s+0x%zx", (unsigned long long)call->pc, place.name,
                  place.offset + before);
     else
-        log_line(LOG_EMERG, "  0x%016llx", (unsigned long long)call->pc);
+        log_line(level, "  0x%016llx", (unsigned long long)call->pc);
+}
+
+void backtrace_log_calls(enum log_level level, const struct arch_call *calls, size_t count)
+{
+    for (size_t i = 0; i < count && i < BACKTRACE_CALLS; i++)
+        log_call(level, &calls[i]);
+    if (count > BACKTRACE_CALLS)
+        log_line(level, "  and so on");
 }
 
 void backtrace_log(cpu_t cpu)
 {
-    struct arch_call calls[BACKTRACE_MAX + 1];
-    size_t count = arch_backtrace(cpu, calls, BACKTRACE_MAX + 1);
-    for (size_t i = 0; i < count && i < BACKTRACE_MAX; i++)
-        log_call(&calls[i]);
-    if (count > BACKTRACE_MAX)
-        log_line(LOG_EMERG, "  and so on");
+    struct arch_call calls[BACKTRACE_CALLS + 1];
+    backtrace_log_calls(LOG_EMERG, calls, arch_backtrace(cpu, calls, BACKTRACE_CALLS + 1));
 }

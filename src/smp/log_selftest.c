@@ -11,6 +11,7 @@
 #include "lib/text.h"
 #include "smp/cores.h"
 #include "smp/delay_selftest.h"
+#include "smp/where.h"
 
 enum {
     LINES_PER_CORE = 20000,
@@ -112,7 +113,13 @@ static bool all_done(void)
     return true;
 }
 
-/* All other cores write `lines` lines each; this one reads, and asks them by NMI where they are, at
+/* A line that interrupts another one. */
+static void answer_nmi(void)
+{
+    log_warn("core %u takes an NMI", arch_cpu());
+}
+
+/* All other cores write `lines` lines each; this one reads, and has them write a line in an NMI, at
  * most `questions` times. Returns: what was read. */
 static const struct reading *write_and_read(unsigned lines, uint64_t questions)
 {
@@ -120,6 +127,7 @@ static const struct reading *write_and_read(unsigned lines, uint64_t questions)
     memset(&reading, 0, sizeof(reading));
     struct log_cursor begin = log_end(), cursor = begin, end;
     uint64_t asked = 0;
+    where_set_nmi_hook(answer_nmi);
     cpumask_for_each (cpu, &smp_online) {
         if (cpu != arch_cpu())
             (void)core_job_start(cpu, write_lines, &lines);
@@ -128,7 +136,7 @@ static const struct reading *write_and_read(unsigned lines, uint64_t questions)
         follow(&cursor, &reading);
         cpumask_for_each (cpu, &smp_online) {
             if (asked < questions)
-                asked += cpu != arch_cpu() && arch_ask_where(cpu) == 0;
+                asked += cpu != arch_cpu() && arch_ipi_send_nmi(cpu) == 0;
         }
     }
     log_info("%s", last_text); /* accounts for all before it */
@@ -137,6 +145,7 @@ static const struct reading *write_and_read(unsigned lines, uint64_t questions)
         follow(&cursor, &reading);
         end = log_end();
     } while (log_lines_between(cursor, end) != 0 && arch_clock_ns() - start < LAST_WAIT_NS);
+    where_set_nmi_hook(NULL);
     selftest_expect(reading.last, "the log cannot be read to its end");
     reading.claimed = log_lines_between(begin, end);
     return &reading;

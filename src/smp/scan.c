@@ -11,6 +11,7 @@
 #include "irq/timer.h"
 #include "smp/call.h"
 #include "smp/ipi.h"
+#include "smp/where.h"
 
 enum { NS_PER_MS = 1000000 };
 #define SCAN_NS (UINT64_C(900) * NS_PER_MS)
@@ -33,6 +34,7 @@ static bool anything_waits(void)
 static void scan(struct timer *timer)
 {
     bool waits = anything_waits();
+    where_tell_counted();
     if (waits && confirming)
         ipi_kick_pending();
     confirming = waits && !confirming;

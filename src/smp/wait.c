@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "smp/call.h"
+#include "smp/where.h"
 
 #define FIRST_REPORT_NS UINT64_C(1000000000)
 #define SECOND_REPORT_NS UINT64_C(10000000000)
@@ -26,7 +27,6 @@ void core_wait_turn(struct core_wait *wait, cpu_t cpu, const char *what)
     } else if (wait->reports == 1 && waited > SECOND_REPORT_NS) {
         wait->reports = 2;
         log_warn("smp: core %u has waited 10 s for core %u to %s", arch_cpu(), cpu, what);
-        if (arch_ask_where(cpu) != 0)
-            log_warn("smp: core %u cannot be asked: the ICR stays busy", cpu);
+        (void)where_report_core(cpu); /* else a report is made: of it, or of all */
     }
 }

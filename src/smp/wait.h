@@ -20,7 +20,7 @@ static inline struct core_wait core_wait_begin(void)
 /*
  * One turn of a wait for core `cpu` to do `what` ("take its rings"): pauses; with interrupts off
  * answers the calls of other cores, which may be waiting for us; after 1 s logs what is waited for,
- * after 10 s asks the core by NMI where it is.
+ * after 10 s logs that core's backtrace, which it is asked for by NMI.
  * Context: hardirq. Sleeps: no.
  */
 void core_wait_turn(struct core_wait *wait, cpu_t cpu, const char *what);

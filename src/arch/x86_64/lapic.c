@@ -225,9 +225,30 @@ int arch_ipi_send_others(uint8_t vector)
     return send_shorthand(vector, APIC_TO_OTHERS);
 }
 
+/*
+ * The same for an NMI handler. It may have come between the two halves of an xAPIC's ICR, so it
+ * leaves the destination half as it finds it, and the ICR idle. x2APIC's ICR has no halves.
+ */
+static int send_from_nmi(uint32_t apic_id, uint32_t command)
+{
+    if (mode == APIC_MODE_X2APIC)
+        return send(apic_id, command);
+    uint64_t flags = arch_irq_save();
+    uint32_t destination = lapic->read(LAPIC_ICR_HIGH);
+    int error = lapic->send(apic_id, command);
+    lapic->write(LAPIC_ICR_HIGH, destination);
+    arch_irq_restore(flags);
+    return error;
+}
+
 int arch_ipi_send_nmi(cpu_t cpu)
 {
-    return send(cpus_apic_id(cpu), icr_encode(APIC_NMI, 0, APIC_TO_DESTINATION));
+    return send_from_nmi(cpus_apic_id(cpu), icr_encode(APIC_NMI, 0, APIC_TO_DESTINATION));
+}
+
+int arch_ipi_send_from_nmi(cpu_t cpu, uint8_t vector)
+{
+    return send_from_nmi(cpus_apic_id(cpu), icr_encode(APIC_FIXED, vector, APIC_TO_DESTINATION));
 }
 
 int lapic_send_init(uint32_t apic_id)

@@ -387,6 +387,14 @@ user_leave:
 
 ; ---- NMI, double fault, machine check ------------------------------------------------------------
 
+; Each has a stack of its own (the TSS's interrupt stack table), which the CPU begins at its top anew
+; for each of them: one that came while another of its kind is under way would write over that one's
+; frame. #DF and #MC never return. NMIs are held off until the next iretq (Intel SDM vol 3A,
+; "Handling Multiple NMIs"), whoever executes it: an exception within the NMI handler would open them
+; too early by its own. So nothing that an NMI calls may fault: it touches the kernel's image, the
+; core's own data, the log's ring, the Local APIC, and of stacks only what is mapped (backtrace.c); no
+; program's memory, no breakpoints. A fault there is a panic and does not return either.
+;
 ; ebx (callee-saved, its old value is in the frame) remembers whether swapgs is owed.
 %macro PARANOID_ENTRY 2                 ; name, vector; the error code is pushed already
     push qword %2

@@ -71,6 +71,7 @@ extern char trap_stubs[], int80_entry[], nmi_entry[], double_fault_entry[], mach
 static struct gate idt[VECTOR_COUNT] __attribute__((aligned(16))); /* I: one for all cores */
 static DEFINE_PERCPU(_Atomic uint64_t, nmi_count);
 static DEFINE_PERCPU(_Atomic(nmi_function), nmi_asked); /* what the next NMI is to do */
+static DEFINE_PERCPU(const struct trap_frame *, nmi_frame);
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
@@ -227,28 +228,27 @@ static void handle_nmi(const struct trap_frame *frame)
     }
     nmi_function asked =
         atomic_exchange_explicit(this_cpu_ptr(nmi_asked), NULL, memory_order_acquire);
-    if (asked != NULL)
+    if (asked != NULL) {
         asked(frame);
-    else
-        atomic_fetch_add_explicit(this_cpu_ptr(nmi_count), 1, memory_order_relaxed);
+        return;
+    }
+    atomic_fetch_add_explicit(this_cpu_ptr(nmi_count), 1, memory_order_relaxed);
+    nmi_from_outside();
 }
 
 int trap_ask_by_nmi(cpu_t cpu, nmi_function fn)
 {
-    atomic_store_explicit(percpu_of(cpu, nmi_asked), fn, memory_order_release);
-    return arch_ipi_send_nmi(cpu);
+    if (atomic_exchange_explicit(percpu_of(cpu, nmi_asked), fn, memory_order_release) != NULL)
+        return 0;
+    int error = arch_ipi_send_nmi(cpu);
+    if (error != 0) /* the next one who asks shall try again */
+        atomic_store_explicit(percpu_of(cpu, nmi_asked), NULL, memory_order_relaxed);
+    return error;
 }
 
-static void log_where(const struct trap_frame *frame)
+const struct trap_frame *trap_nmi_frame(void)
 {
-    log_warn("core %u is at 0x%llx in %s, interrupts %s", arch_cpu(),
-             (unsigned long long)frame->rip, trap_from_user(frame) ? "ring 3" : "the kernel",
-             (frame->rflags & X86_FLAGS_IF) != 0 ? "on" : "off");
-}
-
-int arch_ask_where(cpu_t cpu)
-{
-    return trap_ask_by_nmi(cpu, log_where);
+    return this_cpu(nmi_frame);
 }
 
 uint64_t arch_nmi_count(cpu_t cpu)
@@ -260,6 +260,7 @@ static void take_nmi(const struct trap_frame *frame)
 {
     unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_NMI) : 0;
     arch_count(ARCH_COUNT_NMI);
+    this_cpu(nmi_frame) = frame; /* NMIs do not nest */
     handle_nmi(frame);
     if (DEBUG_KERNEL)
         context_leave(CONTEXT_NMI, entered);

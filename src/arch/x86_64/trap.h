@@ -83,11 +83,15 @@ void syscall_gate_init(void);
 
 /*
  * Have core `cpu` call fn in the handler of its next NMI, and send it that NMI. A second request
- * to the same core replaces one that it has not taken yet.
+ * to the same core replaces one that it has not taken yet, whose NMI is then on its way: so a core
+ * takes no NMI for nothing, and those that it takes for nothing came from outside.
  * Returns: as arch_ipi_send_nmi. Context: any.
  */
 typedef void (*nmi_function)(const struct trap_frame *frame);
 int trap_ask_by_nmi(cpu_t cpu, nmi_function fn);
+
+/* What the NMI interrupted that this core is in. Context: NMI. */
+const struct trap_frame *trap_nmi_frame(void);
 
 /* Load this core's IDT register. Context: boot cpu only, cpu being started. */
 void idt_load(void);

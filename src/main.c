@@ -26,6 +26,7 @@
 #include "smp/cores.h"
 #include "smp/ipi.h"
 #include "smp/warp.h"
+#include "smp/watchdog.h"
 
 enum {
     EXIT_STATUS_MAX = 120, /* what debugexit can tell of a program's status */
@@ -304,6 +305,7 @@ void kmain(const char *cmdline)
                                          .ap_dead = &params.ap_dead},
                     core_main); /* needs: the clock, interrupts */
     sched_wait_for_cores();
+    watchdog_start(params.watchdog_s, sched_is_idle); /* needs: all cores that will be online */
     /* other cores run */
 
     warp_check(); /* needs: all cores that will be online */

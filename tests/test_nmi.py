@@ -4,11 +4,13 @@ from outside, and the watchdog's reports of cores that do not answer."""
 
 import re
 
+import pytest
+
 import witness
-from booting import config_for
+from booting import boot, config_for
 from machine import Monitor, output_path, without_stamp
 from runs import Run
-from test_panics import HEX, STARTED, trace
+from test_panics import BOOT, HEX, STARTED, trace
 from test_user_programs import PROMPT
 
 NMI = "02"
@@ -73,3 +75,24 @@ def test_nmi_from_outside(machine):
     struck = [witness.TAKEN.findall(path.read_text(errors="replace"))
               for path in witness.logs_of(name)]
     assert sum(NMI in vectors for vectors in struck) == 4
+
+
+# ---- the watchdog --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("core, name, calls", [
+    (3, "lockup", ("be_deaf", "core_job_run", "idle_work", "sched_idle", "core_main", *STARTED)),
+    (0, "lockup-boot-core", ("be_deaf", "test_lockup_boot_core", *BOOT)),
+    pytest.param(0, "lockup-idle-boot-core", (
+        "be_deaf", "call_answer", "kernel_common", "sched_idle", "kmain", "arch_entry"),
+        marks=pytest.mark.soak),
+])
+def test_lockup(core, name, calls, machine):
+    """A core that spins with interrupts off is named, with the way to where it spins, once; and
+    named again when it answers."""
+    run = Run(name, cmdline=f"loglevel=5 watchdog=1 selftest={name}", limit=90, expect=[
+        rf"watchdog: core {core} has not answered for \d+ s", at(core, "the kernel", "off"),
+        *trace(*calls), rf"watchdog: core {core} answers again, after \d+ s", f"ok 1 {name}",
+        r"selftest: exited with status 0"], forbid=("panic:", "does not answer"))
+    vm = boot(run, machine)
+    assert sum("watchdog:" in line for line in vm.lines) == 2

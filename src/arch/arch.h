@@ -76,6 +76,7 @@ enum arch_counter {
  *                                                                           Context: any
  * bool     arch_on_interrupt_stack(void) in an interrupt, or in what runs at its end on its stack
  *                                                                           Context: any
+ * bool     arch_in_interrupt(cpu_t)     is that core in one, as it looks from here? Context: any
  * void     arch_work_note(void)         this core owes work: its idle loop, or its way to ring 3,
  *                                       will do it                          Context: any
  * bool     arch_work_due(void)          was it told so since the last begin? Context: any
@@ -538,6 +539,9 @@ void nmi_from_outside(void);
 
 /* irq: this core's timer fired. Context: hardirq. */
 void timer_interrupt(void);
+
+/* smp: the same, for the watchdog; called before it. Context: hardirq. */
+void watchdog_timer_interrupt(void);
 
 /* sched: another core asks this one to look at its run queue. Context: hardirq. */
 void reschedule_interrupt(void);

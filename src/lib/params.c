@@ -17,6 +17,8 @@ enum {
     BAUD_DIVISOR_MAX = 0xffff,
     INIT_UDELAY_DEFAULT_US = 10000,
     INIT_UDELAY_MAX_US = 1000000,
+    WATCHDOG_DEFAULT_S = 10,
+    WATCHDOG_MAX_S = 3600,
 };
 
 static const char default_init[] = "/init";
@@ -141,6 +143,14 @@ static bool read_panic(const char *value, struct params *out)
     return true;
 }
 
+static bool read_watchdog(const char *value, struct params *out)
+{
+    if (value == NULL || strcmp(value, "off") != 0)
+        return read_number(value, 1, WATCHDOG_MAX_S, &out->watchdog_s);
+    out->watchdog_s = 0;
+    return true;
+}
+
 static bool read_debugexit(const char *value, struct params *out)
 {
     if (value != NULL)
@@ -195,6 +205,7 @@ static const struct param {
     {"clock", read_clock},       {"init_udelay", read_init_udelay},
     {"panic", read_panic},       {"debugexit", read_debugexit},
     {"selftest", read_selftest}, {"ap_dead", read_ap_dead},
+    {"watchdog", read_watchdog},
 };
 
 /* ---- words ----------------------------------------------------------------------------------- */
@@ -312,6 +323,7 @@ static void set_defaults(struct params *out)
     out->console_baud = BAUD_BASE;
     out->loglevel = LOGLEVEL_DEFAULT;
     out->init_udelay_us = INIT_UDELAY_DEFAULT_US;
+    out->watchdog_s = WATCHDOG_DEFAULT_S;
 }
 
 void params_parse(const char *cmdline, struct params *out)

@@ -71,6 +71,7 @@ struct params {
     enum param_clock clock;                  /* default auto */
     uint32_t init_udelay_us;                 /* between INIT and SIPI, 0..1000000, default 10000 */
     enum param_panic panic;                  /* what follows a panic; default halt */
+    uint32_t watchdog_s;                     /* silence of a core to report; 0: off; default 10 */
     bool debugexit;                          /* report the end through QEMU's isa-debug-exit */
     bool selftest;                           /* run the self-tests ... */
     char selftest_name[PARAMS_SELFTEST_MAX]; /* ... this one alone, or "" for all */

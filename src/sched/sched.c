@@ -574,6 +574,11 @@ struct thread_usage thread_usage(void)
 
 /* ---- a core's life --------------------------------------------------------------------------- */
 
+bool sched_is_idle(cpu_t cpu)
+{
+    return cpumask_test(&idle_cores, cpu);
+}
+
 struct sched_stats sched_stats_of(cpu_t cpu)
 {
     return percpu_of(cpu, run_queue)->stats;

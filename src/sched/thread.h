@@ -183,6 +183,9 @@ void sched_wait_for_cores(void);
  */
 __attribute__((noreturn)) void sched_idle(void (*odd_jobs)(void));
 
+/* Does core `cpu` halt, or is it about to, because it has no thread to run? Context: any. */
+bool sched_is_idle(cpu_t cpu);
+
 /* What the calling thread has used. Context: thread. */
 struct thread_usage {
     uint64_t ran_ns; /* on a core */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The safety net under the rings: the boot core's timer, the one timer that runs when all cores are
- * idle, looks for counts that nobody took.
+ * idle, looks for counts that nobody took. What else is to be looked after once a second goes with
+ * it: the watchdog, and the NMIs that were only counted.
  *
  * A count seen once may be a ring on its way, so it is looked at again a moment later and only what
  * is still there then is rung again. Both spans together stay under a second.
@@ -11,6 +12,7 @@
 #include "irq/timer.h"
 #include "smp/call.h"
 #include "smp/ipi.h"
+#include "smp/watchdog.h"
 #include "smp/where.h"
 
 enum { NS_PER_MS = 1000000 };
@@ -35,6 +37,7 @@ static void scan(struct timer *timer)
 {
     bool waits = anything_waits();
     where_tell_counted();
+    watchdog_scan();
     if (waits && confirming)
         ipi_kick_pending();
     confirming = waits && !confirming;

@@ -35,6 +35,7 @@ static void assert_defaults(void)
     assert_int_equal(params.apic, PARAM_APIC_AUTO);
     assert_int_equal(params.clock, PARAM_CLOCK_AUTO);
     assert_int_equal(params.init_udelay_us, 10000);
+    assert_int_equal(params.watchdog_s, 10);
     assert_int_equal(params.panic, PARAM_PANIC_HALT);
     assert_false(params.debugexit);
     assert_false(params.selftest);
@@ -226,16 +227,28 @@ static void test_long_values(void **state)
     assert_false(params.selftest);
 }
 
+static void test_watchdog(void **state)
+{
+    (void)state;
+    parse("watchdog=3600");
+    assert_int_equal(params.watchdog_s, 3600);
+    parse("watchdog=1 watchdog=off");
+    assert_int_equal(params.watchdog_s, 0);
+    parse("watchdog=2 watchdog=0 watchdog=3601 watchdog= watchdog watchdog=on");
+    assert_int_equal(params.watchdog_s, 2);
+    assert_int_equal(params.problem_count, 5);
+}
+
 static void test_unknown_words_once(void **state)
 {
     (void)state;
-    parse("quiet panics=off loglevel=5 quiet panics=reboot watchdog=3 =x loglevelx=1 log=2");
+    parse("quiet panics=off loglevel=5 quiet panics=reboot watchdogs=3 =x loglevelx=1 log=2");
     assert_int_equal(params.loglevel, 5);
     assert_int_equal(params.problem_count, 6);
     assert_string_equal(params.problems[0].word, "quiet");
     assert_int_equal(params.problems[0].what, PARAM_UNKNOWN);
     assert_string_equal(params.problems[1].word, "panics=off");
-    assert_string_equal(params.problems[2].word, "watchdog=3");
+    assert_string_equal(params.problems[2].word, "watchdogs=3");
     assert_string_equal(params.problems[3].word, "=x");
     assert_string_equal(params.problems[4].word, "loglevelx=1");
     assert_string_equal(params.problems[5].word, "log=2");
@@ -390,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_bad_value_keeps_earlier),
         cmocka_unit_test(test_long_values),
+        cmocka_unit_test(test_watchdog),
         cmocka_unit_test(test_unknown_words_once),
         cmocka_unit_test(test_many_problems),
         cmocka_unit_test(test_quotes),

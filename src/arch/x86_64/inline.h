@@ -94,6 +94,11 @@ static inline bool arch_on_interrupt_stack(void)
     return this_cpu(percpu_irq_depth) >= 0;
 }
 
+static inline bool arch_in_interrupt(cpu_t cpu)
+{
+    return *(volatile int32_t *)percpu_of(cpu, percpu_irq_depth) >= 0;
+}
+
 /* One store, so that an NMI may come anywhere. Written by this core alone. */
 static inline void arch_work_note(void)
 {

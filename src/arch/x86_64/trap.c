@@ -347,6 +347,7 @@ static void handle_kernel_interrupt(uint32_t vector)
     case VECTOR_TIMER:
         arch_count(ARCH_COUNT_TIMER);
         lapic_eoi();
+        watchdog_timer_interrupt();
         timer_interrupt();
         break;
     case VECTOR_CALL:

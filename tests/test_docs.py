@@ -53,3 +53,27 @@ def test_what_readme_shows_comes(name):
                                              (r"carillon\$ ", "power off")))
     follow(copy_of_the_tree(name), f"    $ make -s run </dev/null\n{alone}\n"
                                    f"    $ make -s run\n    ...\n{typed}\n")
+
+
+def exceptions_of_the_source():
+    """The rows of the table in exceptions.c, and the stubs' word for the error code, as the page
+    on interrupts gives them."""
+    arch = ROOT / "src" / "arch" / "x86_64"
+    rows = re.findall(r'^    \{"(.+?)", "(.+?)", CLASS_(\w+), (?:SIGNAL_)?(\w+)\}',
+                      (arch / "exceptions.c").read_text(encoding="utf-8"), re.MULTILINE)
+    rule = re.search(r"^%if (%1 == 8 .*)$", (arch / "stubs.asm").read_text(encoding="utf-8"),
+                     re.MULTILINE)[1]
+    for nasm, python in (("%1", "vector"), ("||", "or"), ("&&", "and")):
+        rule = rule.replace(nasm, python)
+    return [[str(vector), mnemonic, name, kind.lower(),
+             "yes" if eval(rule, {"vector": vector}) else "",  # pylint: disable=eval-used
+             "" if signal == "0" else f"SIG{signal}"]
+            for vector, (mnemonic, name, kind, signal) in enumerate(rows)]
+
+
+def test_the_exceptions_on_the_page():
+    shown = [[cell.strip() for cell in row.strip("|").split("|")] for row in
+             re.findall(r"^\| \d+ \|.*\|$", section("interrupts", "Fault, trap, abort"),
+                        re.MULTILINE)]
+    assert len(shown) == 32
+    assert shown == exceptions_of_the_source()

@@ -25,11 +25,11 @@
  *     S3  add_ring           src/smp/ipi.c
  *     S4  ring_one           src/smp/ipi.c
  *     S5  send_end           src/smp/ipi.c
- *     H1  irq_dispatch       src/irq/irq.c
- *     H2  irq_dispatch       src/irq/irq.c
- *     H3  deliver            src/irq/irq.c
- *     H4  deliver            src/irq/irq.c
- *     H5  irq_dispatch       src/irq/irq.c
+ *     H1  irq_dispatch       src/irq/doorbell.c
+ *     H2  irq_dispatch       src/irq/doorbell.c
+ *     H3  deliver            src/irq/doorbell.c
+ *     H4  deliver            src/irq/doorbell.c
+ *     H5  irq_dispatch       src/irq/doorbell.c
  *     R1  remove_from        src/smp/ipi.c
  *     R2  remove_from        src/smp/ipi.c
  *     R3  remove_from        src/smp/ipi.c
@@ -183,7 +183,7 @@ active proctype remover()
 #if !defined(BUG_NO_R5)
     wait_until_even(handling); /* R5 */
 #endif
-    d_step { irq_waits == 0 -> freed[1] = true } /* R6: irq_free() takes a lock, by xchg */
+    d_step { irq_waits == 0 -> freed[1] = true } /* R6: doorbell_free() takes a lock, by xchg */
     assert(taken[1] == accepted[1]); /* ipi_unregister() returns */
     irq = 2; /* ipi_register() for the next owner */
     removed = true

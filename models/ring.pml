@@ -15,8 +15,8 @@
  * Steps
  *     S3  add_ring          src/smp/ipi.c
  *     S4  ring_one          src/smp/ipi.c
- *     H3  deliver           src/irq/irq.c
- *     H4  deliver           src/irq/irq.c
+ *     H3  deliver           src/irq/doorbell.c
+ *     H4  deliver           src/irq/doorbell.c
  *     H6  lapic_eoi         src/arch/x86_64/lapic.c
  *     K1  ipi_kick_pending  src/smp/ipi.c
  *     K2  ipi_kick_pending  src/smp/ipi.c

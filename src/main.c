@@ -21,6 +21,7 @@
 #include "proc/process.h"
 #include "proc/shutdown.h"
 #include "proc/tty.h"
+#include "sched/irq_thread.h"
 #include "sched/thread.h"
 #include "smp/call.h"
 #include "smp/cores.h"
@@ -124,6 +125,7 @@ static void start_interrupts(void)
     smp_init();
     call_init();
     sched_core_init();
+    irq_thread_init();
     arch_irq_enable();
     if (DEBUG_KERNEL)
         lock_debug_irqs_open();
@@ -306,6 +308,7 @@ void kmain(const char *cmdline)
                     core_main); /* needs: the clock, interrupts */
     sched_wait_for_cores();
     watchdog_start(params.watchdog_s, sched_is_idle); /* needs: all cores that will be online */
+    irq_spread(); /* needs: all cores that will be online */
     /* other cores run */
 
     warp_check(); /* needs: all cores that will be online */

@@ -20,12 +20,12 @@ class Bug:
     every_time: bool = False  # in `make test`, one of each model; the others in the long run
 
 
-IPI, IRQ, CALL, LOG = "src/smp/ipi.c", "src/irq/irq.c", "src/smp/call.c", "src/lib/log.c"
+IPI, IRQ, CALL, LOG = "src/smp/ipi.c", "src/irq/doorbell.c", "src/smp/call.c", "src/lib/log.c"
 SCHED = "src/sched/sched.c"
 TLB, SPACE = "src/smp/tlb.c", "src/vm/space.c"
 
 ADD = """    delay_at(DELAY_S3);
-    /* step S3; release: what the caller wrote before the ring is seen by the handler (irq.c,
+    /* step S3; release: what the caller wrote before the ring is seen by the handler (doorbell.c,
      * deliver) */
     atomic_fetch_add_explicit(&slot->pending, 1, memory_order_release);
 """

@@ -491,19 +491,63 @@ struct arch_counter_row arch_counter_row(enum arch_counter which);
 /* I/O APIC inputs of this machine, all together (0 without an I/O APIC). Context: any. */
 uint32_t arch_gsi_count(void);
 
-/*
- * The input that the ISA interrupt `isa_irq` (0..15) really is, through the firmware's overrides.
- * Returns: 0, -EINVAL, -ENODEV (no I/O APIC has that input). Context: any.
- */
-int arch_isa_irq_gsi(uint8_t isa_irq, uint32_t *gsi);
+/* An input and how it asks. */
+struct arch_line {
+    uint32_t gsi;
+    bool level;      /* else edge-triggered */
+    bool active_low; /* else active high */
+};
 
 /*
- * Route the ISA interrupt `isa_irq` (0..15), through the firmware's overrides, to `vector` on core
- * `cpu`, unmasked; or mask it. *gsi (may be NULL) is the input that it really is.
- * Returns: 0, -EINVAL, -ENODEV (no I/O APIC has that input). Context: thread. Locks: ioapic_lock.
+ * The line of the ISA interrupt `isa_irq` (0..15), through the firmware's overrides.
+ * Returns: 0, -EINVAL (isa_irq), -ENODEV (no I/O APIC has that input; *line says which it would
+ * be). Context: any.
  */
-int arch_isa_irq_route(uint8_t isa_irq, uint8_t vector, cpu_t cpu, uint32_t *gsi);
-int arch_isa_irq_mask(uint8_t isa_irq);
+int arch_line_of_isa(uint8_t isa_irq, struct arch_line *line);
+
+/* Is there an input `gsi`, and is it not the firmware's own (an SMI)? Context: any. */
+bool arch_line_exists(uint32_t gsi);
+
+/*
+ * Send the line, which exists, to `vector` on core `cpu`; masked or open as it is. The vector is
+ * written first, then the destination, each in one write and only if it changes: in between the
+ * entry names the new vector and the old core.
+ * Context: hardirq. Locks: takes ioapic. Source: Intel 82093AA data sheet, "I/O Redirection Table
+ * Registers"
+ */
+void arch_line_route(const struct arch_line *line, cpu_t cpu, uint8_t vector);
+
+/* Mask the line, or open it. An edge that comes at a masked input is lost. Context: as there. */
+void arch_line_mask(uint32_t gsi, bool masked);
+
+/* Is an interrupt of the line on its way to a Local APIC, or, of a level, not ended there yet?
+ * Context: as there. */
+bool arch_line_in_flight(uint32_t gsi);
+
+/* ---- interrupts of devices ------------------------------------------------------------------- */
+
+/* Can devices address this core? Not with an APIC id over 254: there is no remapping. Context: any.
+ */
+bool arch_irq_targetable(cpu_t cpu);
+
+/*
+ * What a device writes where to interrupt core `cpu` with `vector`. Context: any.
+ * Source: Intel SDM vol 3A, "Message Signalled Interrupts"
+ */
+struct arch_message {
+    uint64_t address;
+    uint32_t value;
+};
+struct arch_message arch_message(cpu_t cpu, uint8_t vector);
+
+/* End the interrupt in service on this core. Context: hardirq. */
+void arch_irq_eoi(void);
+
+/* End an interrupt that found nothing at its vector, if it is one at all. Context: hardirq. */
+void arch_irq_eoi_stray(uint8_t vector);
+
+/* Has this core's Local APIC accepted `vector` and not begun it? Context: any. */
+bool arch_irq_waits(uint8_t vector);
 
 /* ---- timer ----------------------------------------------------------------------------------- */
 
@@ -527,9 +571,13 @@ __attribute__((noreturn)) void arch_reset(void);
 /* kmain (main.c): the boot core's list, entered once boot information and GS are there. */
 __attribute__((noreturn)) void kmain(const char *cmdline);
 
-/* irq: an interrupt came in at `vector`. Returns: false if it found nothing to do.
+/* irq: an interrupt came in at a user's `vector`. Returns: false if it found nothing to do.
  * Context: hardirq. */
 bool irq_dispatch(uint32_t vector);
+
+/* irq: one came in at a device's `vector`; it has been ended when this returns. Context: hardirq.
+ */
+void device_interrupt(uint32_t vector);
 
 /* smp: the call-on-core interrupt. Context: hardirq. */
 void smp_call_interrupt(void);

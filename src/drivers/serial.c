@@ -296,14 +296,13 @@ static void look_again(struct timer *timer)
         timer_start(timer, uart->look_ns);
 }
 
-static void serial_interrupt(uint32_t irq, uint64_t count, void *cookie)
+static enum irq_result serial_interrupt(uint32_t irq, void *dev)
 {
-    struct uart *uart = &com1;
+    struct uart *uart = dev;
     (void)irq;
-    (void)count;
-    (void)cookie;
     if (!receive_all(uart) && !uart->look_again.queued)
         timer_start(&uart->look_again, uart->look_ns);
+    return IRQ_HANDLED;
 }
 
 int serial_start_input(void)
@@ -312,7 +311,12 @@ int serial_start_input(void)
     if (!uart->found)
         return -ENODEV;
     uart->look_again = (struct timer)TIMER(look_again);
-    uart->by_looking = irq_request_isa(COM1_ISA_IRQ, "serial", serial_interrupt) < 0;
+    struct cpumask boot_core = {0};
+    cpumask_set(&boot_core, 0);
+    int irq = irq_of_isa(COM1_ISA_IRQ);
+    uart->by_looking = irq < 0 ||
+                       request_irq((uint32_t)irq, serial_interrupt, 0, "serial", uart) != 0 ||
+                       irq_set_affinity((uint32_t)irq, &boot_core) != 0;
     if (uart->by_looking) {
         log_info("serial: no interrupt for COM1: looked at every %llu us",
                  (unsigned long long)(uart->look_ns / NS_PER_US));

@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * The tables and the way from a vector to its handler.
- *
- * An interrupt looks the vector up in its own core's table and nowhere else, so what other cores
- * do never slows it. Descriptors are static once made: a stale look-up finds a descriptor that is
- * not in use, never freed memory.
+ * The tables: all irqs of the machine, and what each core counts for them; which irq a device has;
+ * and what reports read.
  */
 #include "irq/irq.h"
 
+#include "irq/irq_internal.h"
 #include "irq/timer.h"
-#include "lib/debug.h"
-#include "lib/delay.h"
 #include "lib/errno.h"
-#include "lib/panic.h"
-#include "lib/spinlock.h"
+#include "lib/text.h"
 #include "mm/heap.h"
 
 enum {
@@ -21,18 +16,16 @@ enum {
     MESSAGES_MAX = 256,     /* rings (206 vectors) and the devices' messages */
 };
 
-/* The way of a ring is laid out straight; all else jumps. */
-#define EXPECTED(condition) __builtin_expect((condition), true)
+struct spinlock irq_control = SPINLOCK(RANK_IRQ_CONTROL, "irq control");
+struct spinlock irq_table_lock = SPINLOCK(RANK_IRQ, "irq");
+struct irq_desc *irq_descs;
+uint32_t irq_count;
+static uint32_t first_message; /* I */
 
-DEFINE_PERCPU(struct vector_slot, vector_table[ARCH_VECTOR_COUNT]);
-DEFINE_PERCPU(_Atomic uint32_t, irq_handling);
-static DEFINE_PERCPU(struct irq_stat *, irq_stats); /* I: an array of irq_count */
-static DEFINE_PERCPU(void **, irq_cookies);         /* I: likewise, in the same block of memory */
+DEFINE_PERCPU(struct irq_stat *, irq_stats); /* I: an array of irq_count */
+DEFINE_PERCPU(void **, irq_cookies);         /* I: likewise, in the same block of memory */
 
-static struct spinlock irq_lock = SPINLOCK(RANK_IRQ, "irq");
-static struct irq_desc *irq_descs; /* I: the array; its entries L: irq_lock */
-static uint32_t irq_count;
-static uint32_t first_message;
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 static void clear_vector_table(struct vector_slot table[ARCH_VECTOR_COUNT])
 {
@@ -56,6 +49,31 @@ int irq_cpu_prepare(cpu_t cpu)
     return 0;
 }
 
+static void allow_every_core(struct irq_desc *desc)
+{
+    for (cpu_t cpu = 0; cpu < MAX_CPUS; cpu++)
+        cpumask_set(&desc->affinity, cpu);
+}
+
+static void set_trigger(struct irq_desc *desc, bool level, bool active_low)
+{
+    desc->status &= ~(uint32_t)(DESC_LEVEL | DESC_ACTIVE_LOW);
+    desc->status |= (level ? DESC_LEVEL : 0u) | (active_low ? DESC_ACTIVE_LOW : 0u);
+}
+
+static void prepare_desc(struct irq_desc *desc)
+{
+    desc->lock = (struct spinlock)SPINLOCK(RANK_IRQ_DESC, "irq desc");
+    desc->status = DESC_NO_HANDLER | DESC_MASKED;
+    desc->cpu = CPU_NONE;
+    allow_every_core(desc);
+    uint32_t irq = irq_number(desc);
+    if (irq < arch_gsi_count() && arch_line_exists(irq)) {
+        desc->chip = &irq_chip_ioapic;
+        desc->hwirq = irq;
+    }
+}
+
 int irq_init(void)
 {
     uint32_t lines = arch_gsi_count();
@@ -63,7 +81,21 @@ int irq_init(void)
     irq_count = first_message + MESSAGES_MAX;
     clear_vector_table(vector_table); /* the template, which stands for cores never prepared */
     irq_descs = heap_alloc(irq_count * sizeof(*irq_descs), ALLOC_KERNEL | ALLOC_ZERO);
-    return irq_descs == NULL ? -ENOMEM : 0;
+    if (irq_descs == NULL)
+        return -ENOMEM;
+    for (uint32_t irq = 0; irq < irq_count; irq++)
+        prepare_desc(&irq_descs[irq]);
+    struct arch_line line;
+    for (uint8_t isa_irq = 0; arch_line_of_isa(isa_irq, &line) != -EINVAL; isa_irq++) {
+        if (line.gsi < lines)
+            set_trigger(&irq_descs[line.gsi], line.level, line.active_low);
+    }
+    return 0;
+}
+
+uint32_t irq_limit(void)
+{
+    return irq_count;
 }
 
 uint32_t irq_first_message(void)
@@ -71,131 +103,155 @@ uint32_t irq_first_message(void)
     return first_message;
 }
 
-static void clear_irq(cpu_t cpu, uint32_t irq)
+/* ---- which irq ------------------------------------------------------------------------------- */
+
+int irq_of_isa(uint8_t isa_irq)
 {
-    (*percpu_of(cpu, irq_stats))[irq] = (struct irq_stat){0};
-    (*percpu_of(cpu, irq_cookies))[irq] = NULL;
+    struct arch_line line;
+    int error = arch_line_of_isa(isa_irq, &line);
+    return error == 0 ? (int)line.gsi : error;
 }
 
-static void fill(uint32_t irq, const char *name, enum irq_kind kind, uint8_t vector,
-                 irq_handler handler)
+int irq_of_gsi(uint32_t gsi, bool level, bool active_low)
 {
-    irq_descs[irq] = (struct irq_desc){
-        .name = name, .handler = handler, .kind = kind, .vector = vector, .used = true};
-    for (cpu_t cpu = 0; cpu < arch_cpu_count(); cpu++) {
-        if (percpu_offsets[cpu] != 0 && *percpu_of(cpu, irq_stats) != NULL)
-            clear_irq(cpu, irq);
-    }
-}
-
-int irq_alloc(const char *name, uint8_t vector, irq_handler handler)
-{
-    int result = -ENOSPC;
-    uint64_t flags = spin_lock_irqsave(&irq_lock);
-    for (uint32_t irq = first_message; irq < irq_count; irq++) {
-        if (!irq_descs[irq].used) {
-            fill(irq, name, IRQ_DOORBELL, vector, handler);
-            result = (int)irq;
-            break;
-        }
-    }
-    spin_unlock_irqrestore(&irq_lock, flags);
+    if (gsi >= arch_gsi_count())
+        return arch_gsi_count() == 0 ? -ENODEV : -EINVAL;
+    struct irq_desc *desc = &irq_descs[gsi];
+    if (desc->chip == NULL)
+        return -ENODEV;
+    int result = (int)gsi;
+    spin_lock(&irq_control);
+    uint64_t flags = spin_lock_irqsave(&desc->lock);
+    bool agrees = ((desc->status & DESC_LEVEL) != 0) == level &&
+                  ((desc->status & DESC_ACTIVE_LOW) != 0) == active_low;
+    if (desc->actions == NULL)
+        set_trigger(desc, level, active_low);
+    else if (!agrees)
+        result = -EBUSY;
+    spin_unlock_irqrestore(&desc->lock, flags);
+    spin_unlock(&irq_control);
     return result;
 }
 
-int irq_claim_line(uint32_t gsi, const char *name, uint8_t vector, irq_handler handler)
+int irq_alloc_msi(const struct irq_msi_ops *ops, void *data, uint32_t hwirq)
 {
-    if (gsi >= arch_gsi_count())
-        return -EINVAL;
-    uint64_t flags = spin_lock_irqsave(&irq_lock);
-    bool taken = irq_descs[gsi].used;
-    if (!taken)
-        fill(gsi, name, IRQ_LINE, vector, handler);
-    spin_unlock_irqrestore(&irq_lock, flags);
-    return taken ? -EBUSY : (int)gsi;
-}
-
-/* Returns: 0 if there is none; that is no device's. */
-static uint8_t free_device_vector(cpu_t cpu)
-{
-    for (unsigned vector = ARCH_VECTOR_DEVICE_FIRST; vector <= ARCH_VECTOR_DEVICE_LAST; vector++) {
-        if (atomic_load_explicit(&irq_slot(cpu, vector)->irq, memory_order_relaxed) == IRQ_FREE)
-            return (uint8_t)vector;
+    int result = -ENOSPC;
+    if (!arch_irq_targetable(0))
+        return -ENODEV;
+    uint64_t flags = spin_lock_irqsave(&irq_table_lock);
+    for (uint32_t irq = first_message; irq < irq_count; irq++) {
+        struct irq_desc *desc = &irq_descs[irq];
+        if (desc->used)
+            continue;
+        desc->used = true;
+        desc->chip = &irq_chip_msi;
+        desc->msi = ops;
+        desc->msi_data = data;
+        desc->hwirq = hwirq;
+        desc->unhandled = 0;
+        desc->spurious = 0;
+        desc->status = DESC_NO_HANDLER | DESC_MASKED;
+        desc->vector = 0;
+        allow_every_core(desc);
+        irq_clear_stats(irq);
+        result = (int)irq;
+        break;
     }
-    return 0;
+    spin_unlock_irqrestore(&irq_table_lock, flags);
+    return result;
 }
 
-int irq_request_isa(uint8_t isa_irq, const char *name, irq_handler handler)
+void irq_free_msi(uint32_t irq)
 {
-    enum { BOOT_CORE = 0 };
-    uint32_t gsi;
-    uint8_t vector = free_device_vector(BOOT_CORE);
-    int irq = arch_isa_irq_gsi(isa_irq, &gsi);
-    if (irq == 0)
-        irq = vector == 0 ? -ENOSPC : irq_claim_line(gsi, name, vector, handler);
-    if (irq < 0)
-        return irq;
-    irq_bind(BOOT_CORE, vector, (uint32_t)irq); /* first the handler, then its interrupts */
-    (void)arch_isa_irq_route(isa_irq, vector, BOOT_CORE, NULL); /* it has that input: see above */
-    return irq;
-}
-
-void irq_free(uint32_t irq)
-{
-    uint64_t flags = spin_lock_irqsave(&irq_lock);
-    ASSERT(irq < irq_count && irq_descs[irq].used);
+    uint64_t flags = spin_lock_irqsave(&irq_table_lock);
+    ASSERT(irq < irq_count && irq_descs[irq].chip == &irq_chip_msi &&
+           irq_descs[irq].actions == NULL);
     irq_descs[irq].used = false;
-    spin_unlock_irqrestore(&irq_lock, flags);
+    irq_descs[irq].chip = NULL;
+    spin_unlock_irqrestore(&irq_table_lock, flags);
 }
 
-void irq_set_cookie(uint32_t irq, cpu_t cpu, void *cookie)
+/* ---- reports --------------------------------------------------------------------------------- */
+
+static bool has_stats(cpu_t cpu)
 {
-    (*percpu_of(cpu, irq_cookies))[irq] = cookie;
+    return percpu_offsets[cpu] != 0 && *percpu_of(cpu, irq_stats) != NULL;
+}
+
+void irq_clear_stats(uint32_t irq)
+{
+    for (cpu_t cpu = 0; cpu < arch_cpu_count(); cpu++) {
+        if (!has_stats(cpu))
+            continue;
+        (*percpu_of(cpu, irq_stats))[irq] = (struct irq_stat){0};
+        (*percpu_of(cpu, irq_cookies))[irq] = NULL;
+    }
 }
 
 struct irq_stat irq_stat_of(uint32_t irq, cpu_t cpu)
 {
-    return (*percpu_of(cpu, irq_stats))[irq];
+    return has_stats(cpu) ? (*percpu_of(cpu, irq_stats))[irq] : (struct irq_stat){0};
 }
 
-/* Returns: false if a doorbell's count was zero: somebody else's interrupt took its rings. */
-static inline bool deliver(uint32_t irq, struct vector_slot *slot)
+/* The handlers' names, as many as there is room for. Locks: caller holds desc->lock. */
+static void list_names(const struct irq_desc *desc, struct irq_info *info)
 {
-    const struct irq_desc *desc = &irq_descs[irq];
-    uint64_t count = 1;
-    if (EXPECTED(desc->kind == IRQ_DOORBELL)) {
-        delay_at(DELAY_H3);
-        /* step H3; acquire: pairs with the sender's add: what it wrote before the ring is seen */
-        count = atomic_exchange_explicit(&slot->pending, 0, memory_order_acquire);
-        uint32_t takes = atomic_load_explicit(&slot->takes, memory_order_relaxed);
-        atomic_store_explicit(&slot->takes, takes + 1, memory_order_relaxed); /* nobody else does */
+    size_t at = 0;
+    info->names[0] = '\0';
+    for (const struct irq_action *action = desc->actions; action != NULL; action = action->next) {
+        info->handlers++;
+        if (at < sizeof(info->names))
+            at += (size_t)snprintf(info->names + at, sizeof(info->names) - at, "%s%s",
+                                   at == 0 ? "" : ", ", action->name);
     }
-    if (!EXPECTED(count != 0))
+}
+
+static void report_device(const struct irq_desc *desc, struct irq_info *info)
+{
+    info->chip = desc->chip->name;
+    info->level = (desc->status & DESC_LEVEL) != 0;
+    info->active_low = (desc->status & DESC_ACTIVE_LOW) != 0;
+    info->cpu = desc->cpu;
+    list_names(desc, info);
+}
+
+static void report_ring(const struct irq_desc *desc, struct irq_info *info)
+{
+    info->chip = "IPI";
+    info->cpu = CPU_NONE;
+    info->handlers = 1;
+    (void)snprintf(info->names, sizeof(info->names), "%s", desc->name);
+}
+
+/* Locks: caller holds desc->lock and irq_table_lock. Returns: does anybody have the irq? */
+static bool report(const struct irq_desc *desc, struct irq_info *info)
+{
+    if (desc->chip != NULL)
+        report_device(desc, info);
+    else if (desc->used)
+        report_ring(desc, info);
+    else
         return false;
-    struct irq_stat *stat = &this_cpu(irq_stats)[irq];
-    stat->interrupts++;
-    stat->rings += count;
-    delay_at(DELAY_H4);
-    desc->handler(irq, count, this_cpu(irq_cookies)[irq]); /* step H4 */
+    info->hwirq = desc->hwirq;
+    info->depth = desc->depth;
+    info->stuck = (desc->status & DESC_STUCK) != 0;
+    info->vector = desc->vector;
+    info->unhandled = desc->unhandled;
+    info->spurious = desc->spurious;
+    cpumask_copy(&info->affinity, &desc->affinity);
     return true;
 }
 
-bool irq_dispatch(uint32_t vector)
+int irq_get_info(uint32_t irq, struct irq_info *info)
 {
-    struct vector_slot *slot = &(*this_cpu_ptr(vector_table))[vector];
-    bool worked = false;
-    unsigned entered = DEBUG_KERNEL ? context_enter_interrupt() : 0;
-    delay_at(DELAY_H1);
-    /* step H1; seq_cst: either the remover sees us inside, or we see that it took the entry away */
-    this_cpu_inc(irq_handling);
-    delay_at(DELAY_H2);
-    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_acquire); /* step H2 */
-    if (EXPECTED(irq != IRQ_FREE))
-        worked = deliver(irq & ~IRQ_REMOVING, slot);
-    delay_at(DELAY_H5);
-    /* step H5; a release: the handler's work is done for who sees the even number */
-    this_cpu_inc(irq_handling);
-    if (DEBUG_KERNEL)
-        context_leave(CONTEXT_HARDIRQ, entered);
-    return worked;
+    if (irq >= irq_count)
+        return -EINVAL;
+    struct irq_desc *desc = &irq_descs[irq];
+    *info = (struct irq_info){0};
+    uint64_t flags = spin_lock_irqsave(&desc->lock);
+    spin_lock(&irq_table_lock);
+    bool found = report(desc, info);
+    spin_unlock(&irq_table_lock);
+    spin_unlock_irqrestore(&desc->lock, flags);
+    return found ? 0 : -ENOENT;
 }

@@ -9,6 +9,7 @@ enum lock_rank {
     /* Held with interrupts on: taken in threads alone, never by a handler. */
     RANK_PROCESSES = 1,
     RANK_IPI_CONTROL,
+    RANK_IRQ_CONTROL,
     RANK_SYSLOG,
     RANK_CONSOLE,
     RANK_SPACE, /* a page fault takes it, also that of a user copy under the locks above */
@@ -20,6 +21,7 @@ enum lock_rank {
     RANK_RUN_QUEUE,
     RANK_TIMERS,
     RANK_RANDOM,
+    RANK_IRQ_DESC,
     RANK_IRQ,
     RANK_IOAPIC,
     RANK_STACKS,

@@ -5,6 +5,7 @@
  */
 #include <stdatomic.h>
 
+#include "irq/doorbell.h"
 #include "irq/irq.h"
 #include "lib/errno.h"
 #include "lib/selftest.h"
@@ -182,7 +183,7 @@ static void test_no_irq(void)
 {
     uint32_t first = irq_first_message(), taken = 0;
     struct cpumask own = {0}, wider = {0};
-    while (irq_alloc("filler", VECTOR, never_rung) >= 0)
+    while (doorbell_alloc("filler", VECTOR, never_rung) >= 0)
         taken++;
     expect_result("no irq is left", ipi_wait(VECTOR, 0), -ENOSPC);
     cpumask_set(&own, arch_cpu());
@@ -191,7 +192,7 @@ static void test_no_irq(void)
     expect_result("not held to the core", thread_set_affinity(thread_current(), &wider), 0);
     expect_result("back", thread_set_affinity(thread_current(), &own), 0);
     for (uint32_t irq = first; irq < first + taken; irq++)
-        irq_free(irq);
+        doorbell_free(irq);
     expect_result("irqs again", ipi_wait(VECTOR, 0), 0);
     expect_result("free", claim_unregister(VECTOR), 0);
 }

@@ -24,6 +24,7 @@
  */
 #include "smp/call.h"
 
+#include "irq/irq.h"
 #include "lib/debug.h"
 #include "lib/delay.h"
 #include "lib/errno.h"
@@ -145,6 +146,7 @@ static void answer_while_spinning(void)
 void call_init(void)
 {
     spin_wait_hook = answer_while_spinning;
+    irq_call_hook = call_on;
 }
 
 int call_on_async(struct core_call *call, cpu_t cpu)

@@ -52,5 +52,6 @@ void call_kick(cpu_t cpu);
 /* Does a call wait in some online core's inbox? Context: any. */
 bool call_any_waiting(void);
 
-/* Let spin locks answer calls while they wait. Context: boot cpu only. */
+/* Let spin locks answer calls while they wait, and the irq room make calls. Context: boot cpu only.
+ */
 void call_init(void);

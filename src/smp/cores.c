@@ -62,6 +62,7 @@ void smp_init(void)
 
 void smp_set_online(cpu_t cpu)
 {
+    irq_cpu_online(cpu);
     cpumask_set(&smp_online, cpu);
     atomic_fetch_add_explicit(&online_count, 1, memory_order_release);
 }

@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "irq/irq.h"
+#include "irq/doorbell.h"
 #include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/selftest.h"
@@ -242,7 +242,7 @@ static bool is_claim(uint64_t round)
 
 static int take_vector(uint64_t round)
 {
-    irq_handler handler = round % 2 == 1 ? odd_owner : even_owner;
+    doorbell_handler handler = round % 2 == 1 ? odd_owner : even_owner;
     return is_claim(round) ? ipi_claim(nth_core(1), VECTOR, handler, NULL)
                            : ipi_register_handler(VECTOR, "delay test", handler);
 }
@@ -269,10 +269,10 @@ static bool own_for_a_while(uint64_t round, int *heir)
     bool fine = selftest_expect(irq >= 0 && removed, "owner %llu: irq %d, removed %d",
                                 (unsigned long long)round, irq, removed);
     int old_heir = *heir;
-    *heir = irq_alloc("delay test", VECTOR, heir_of_the_irq); /* the lowest free one: `irq` */
+    *heir = doorbell_alloc("delay test", VECTOR, heir_of_the_irq); /* the lowest free one: `irq` */
     fine = selftest_expect(*heir == irq, "irq %d was not free again", irq) && fine;
     if (old_heir >= 0)
-        irq_free((uint32_t)old_heir);
+        doorbell_free((uint32_t)old_heir);
     fine = expect_nothing_left(round, "by the removal") && fine;
     if (round % 2 == 0) { /* every other time the next owner comes at once */
         arch_udelay(SHORT_US);
@@ -299,7 +299,7 @@ static bool change_owners(const struct delays *delays, uint64_t owners, void (*f
     delay_test_end(); /* what was left behind is found by the scan now */
     wait_for_jobs();
     if (heir >= 0)
-        irq_free((uint32_t)heir);
+        doorbell_free((uint32_t)heir);
     selftest_expect(atomic_load(&errors) == 0, "%llu rings failed in another way",
                     (unsigned long long)atomic_load(&errors));
     selftest_expect(atomic_load(&strays) == 0, "%llu rings came to a handler whose time is over",

@@ -37,7 +37,7 @@
 
 #include <stdatomic.h>
 
-#include "irq/irq.h"
+#include "irq/doorbell.h"
 #include "lib/cpumask.h"
 #include "lib/debug.h"
 #include "lib/delay.h"
@@ -108,7 +108,7 @@ static bool add_ring(cpu_t cpu, unsigned vector)
     if ((irq & IRQ_REMOVING) != 0) /* IRQ_FREE has that bit too */
         return false;
     delay_at(DELAY_S3);
-    /* step S3; release: what the caller wrote before the ring is seen by the handler (irq.c,
+    /* step S3; release: what the caller wrote before the ring is seen by the handler (doorbell.c,
      * deliver) */
     atomic_fetch_add_explicit(&slot->pending, 1, memory_order_release);
     return true;
@@ -257,7 +257,7 @@ long ipi_send(int core, int vector)
 
 /* ---- registering and removing ---------------------------------------------------------------- */
 
-int ipi_register_handler(int vector, const char *name, irq_handler handler)
+int ipi_register_handler(int vector, const char *name, doorbell_handler handler)
 {
     if (!ipi_is_user_vector(vector))
         return -EINVAL;
@@ -266,7 +266,7 @@ int ipi_register_handler(int vector, const char *name, irq_handler handler)
     int irq = -EBUSY;
     spin_lock(&ipi_control);
     if (uses[vector].irq == 0)
-        irq = irq_alloc(name, (uint8_t)vector, handler);
+        irq = doorbell_alloc(name, (uint8_t)vector, handler);
     if (irq >= 0) {
         uses[vector] = (struct vector_use){.irq = (uint32_t)irq};
         cpumask_for_each (cpu, &smp_online)
@@ -325,7 +325,7 @@ static void free_vector(unsigned vector)
     uint32_t irq = uses[vector].irq;
     uses[vector] = (struct vector_use){0};
     delay_at(DELAY_R6);
-    irq_free(irq); /* step R6 */
+    doorbell_free(irq); /* step R6 */
 }
 
 int ipi_unregister(int vector)
@@ -358,7 +358,7 @@ static bool is_claimed_on(cpu_t cpu, unsigned vector)
 
 /* Locks: caller holds ipi_control. Returns: the irq of the vector's claims, or why there is none.
  */
-static int claim_locked(cpu_t cpu, unsigned vector, irq_handler handler, void *cookie)
+static int claim_locked(cpu_t cpu, unsigned vector, doorbell_handler handler, void *cookie)
 {
     struct vector_use *use = &uses[vector];
     if (!cpumask_test(&smp_online, cpu))
@@ -366,18 +366,18 @@ static int claim_locked(cpu_t cpu, unsigned vector, irq_handler handler, void *c
     if (use->irq != 0 && (use->claims == 0 || is_claimed_on(cpu, vector)))
         return -EBUSY;
     if (use->irq == 0) {
-        int irq = irq_alloc("ipi claim", (uint8_t)vector, handler);
+        int irq = doorbell_alloc("ipi claim", (uint8_t)vector, handler);
         if (irq < 0)
             return irq;
         use->irq = (uint32_t)irq;
     }
     use->claims++;
-    irq_set_cookie(use->irq, cpu, cookie);
+    doorbell_set_cookie(use->irq, cpu, cookie);
     irq_bind(cpu, vector, use->irq); /* from here on it may be rung */
     return (int)use->irq;
 }
 
-int ipi_claim(cpu_t cpu, int vector, irq_handler handler, void *cookie)
+int ipi_claim(cpu_t cpu, int vector, doorbell_handler handler, void *cookie)
 {
     if (!ipi_is_user_vector(vector) || cpu >= arch_cpu_count())
         return -EINVAL;

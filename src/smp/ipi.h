@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "arch/arch.h"
-#include "irq/irq.h"
+#include "irq/doorbell.h"
 #include "lib/cpumask.h"
 
 enum {
@@ -58,7 +58,7 @@ int ipi_register(int vector);
 
 /* The same with another handler, which gets each core's rings as a count. `name` and the handler
  * stay until ipi_unregister(). */
-int ipi_register_handler(int vector, const char *name, irq_handler handler);
+int ipi_register_handler(int vector, const char *name, doorbell_handler handler);
 
 /*
  * Take the message handler away. Rings that succeeded are delivered first; a racing one may get
@@ -76,7 +76,7 @@ int ipi_unregister(int vector);
  * online), -EBUSY (registered, or claimed on that core), -ENOSPC (no irq).
  * Context: thread, interrupts on. Sleeps: no. Locks: ipi_control.
  */
-int ipi_claim(cpu_t cpu, int vector, irq_handler handler, void *cookie);
+int ipi_claim(cpu_t cpu, int vector, doorbell_handler handler, void *cookie);
 
 /*
  * End a claim, which is there, with the promises of ipi_unregister(): when this returns, nobody

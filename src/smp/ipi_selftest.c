@@ -7,6 +7,7 @@
  */
 #include <stdatomic.h>
 
+#include "irq/doorbell.h"
 #include "irq/irq.h"
 #include "lib/errno.h"
 #include "lib/log.h"

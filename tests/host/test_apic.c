@@ -45,6 +45,15 @@ static void test_rte(void **state)
     assert_int_equal(rte_encode(0, false, false, true), 0x00010000);
 }
 
+/* Intel SDM vol 3A, "Message Signalled Interrupts": no redirection, physical destination. */
+static void test_msi(void **state)
+{
+    (void)state;
+    assert_int_equal(msi_address_encode(0), 0xfee00000);
+    assert_int_equal(msi_address_encode(3), 0xfee03000);
+    assert_int_equal(msi_address_encode(254), 0xfeefe000);
+}
+
 static void test_vectors(void **state)
 {
     (void)state;
@@ -96,9 +105,8 @@ static void test_exceptions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_icr),
-        cmocka_unit_test(test_rte),
-        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_icr),        cmocka_unit_test(test_rte),
+        cmocka_unit_test(test_msi),        cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_exceptions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,22 +45,37 @@ void console_register(struct console *console)
 
 /* ---- what the driver asks of the kernel ------------------------------------------------------ */
 
-static int irq_result; /* of irq_request_isa() */
-static irq_handler handler;
+static int irq_result; /* of irq_of_isa() and request_irq() */
+static irq_handler *handler;
+static void *handlers_dev;
 static struct timer *timer; /* the one that runs */
 static uint64_t timer_ns;
 static char typed[4096];
 static size_t typed_count;
 static unsigned warnings;
 
-int irq_request_isa(uint8_t isa_irq, const char *name, irq_handler function)
+int irq_of_isa(uint8_t isa_irq)
+{
+    assert_int_equal(isa_irq, 4);
+    return irq_result;
+}
+
+int request_irq(uint32_t irq, irq_handler *function, unsigned flags, const char *name, void *dev)
 {
     (void)name;
-    assert_int_equal(isa_irq, 4);
+    assert_int_equal(irq, 4);
+    assert_int_equal(flags, 0);
     assert_int_equal(uart.ier, 0); /* not before there is a handler */
-    if (irq_result >= 0)
-        handler = function;
-    return irq_result;
+    handler = function;
+    handlers_dev = dev;
+    return 0;
+}
+
+int irq_set_affinity(uint32_t irq, const struct cpumask *mask)
+{
+    assert_int_equal(irq, 4);
+    assert_true(cpumask_test(mask, 0));
+    return 0;
 }
 
 void timer_start(struct timer *started, uint64_t ns)
@@ -319,9 +334,10 @@ static void test_input_by_interrupt(void **state)
     assert_int_equal(uart.mcr, 0x0b);
     assert_null(timer);
     type("ls -l\r");
-    handler(4, 1, NULL);
+    assert_int_equal(handler(4, handlers_dev), IRQ_HANDLED);
     expect_typed("ls -l\r");
-    handler(4, 1, NULL); /* an interrupt whose byte an earlier one took */
+    assert_int_equal(handler(4, handlers_dev),
+                     IRQ_HANDLED); /* an interrupt whose byte an earlier one took */
     expect_typed("");
     assert_int_equal(warnings, 0);
 }
@@ -350,10 +366,10 @@ static void test_input_never_dry(void **state)
     (void)state;
     start();
     uart.never_dry = true;
-    handler(4, 1, NULL);
+    assert_int_equal(handler(4, handlers_dev), IRQ_HANDLED);
     assert_int_equal(typed_count, 256);
     assert_non_null(timer);
-    handler(4, 1, NULL);
+    assert_int_equal(handler(4, handlers_dev), IRQ_HANDLED);
     fire_timer();
     assert_int_equal(typed_count, 3 * 256);
     assert_non_null(timer);
@@ -368,11 +384,11 @@ static void test_input_lost(void **state)
     start();
     type("0123456789abcdef, and more");
     put("x"); /* the writer's look at LSR finds the overrun, not the receiver's */
-    handler(4, 1, NULL);
+    assert_int_equal(handler(4, handlers_dev), IRQ_HANDLED);
     expect_typed("0123456789abcdef");
     assert_int_equal(warnings, 1);
     type("0123456789abcdef, once again");
-    handler(4, 1, NULL);
+    assert_int_equal(handler(4, handlers_dev), IRQ_HANDLED);
     assert_int_equal(warnings, 1);
 }
 

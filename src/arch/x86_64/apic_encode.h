@@ -35,11 +35,18 @@ enum {
 
     RTE_DELIVERY_SHIFT = 8,
     RTE_DELIVERY = 7,
+    RTE_BUSY = 1 << 12, /* delivery status: send pending */
     RTE_ACTIVE_LOW = 1 << 13,
+    RTE_REMOTE_IRR = 1 << 14, /* of a level: accepted by a Local APIC, not ended yet */
     RTE_LEVEL = 1 << 15,
     RTE_MASKED = 1 << 16,
+    RTE_READ_ONLY = RTE_BUSY | RTE_REMOTE_IRR,
     RTE_DESTINATION_SHIFT = 24, /* in the high half */
+
+    MSI_DESTINATION_SHIFT = 12,
+    APIC_ID_BROADCAST = 255, /* ids from here on have no room in 8 bits */
 };
+#define MSI_ADDRESS UINT64_C(0xfee00000)
 
 /*
  * The low half of the ICR: edge and assert for every mode that we send (hardware insists where
@@ -57,4 +64,13 @@ static inline uint32_t rte_encode(uint8_t vector, bool level, bool active_low, b
 {
     return vector | (level ? RTE_LEVEL : 0u) | (active_low ? RTE_ACTIVE_LOW : 0u) |
            (masked ? RTE_MASKED : 0u);
+}
+
+/*
+ * The address of a message to one physical destination; fixed delivery and edge make the rest of
+ * its value, the vector aside, 0. Source: Intel SDM vol 3A, "Message Address Register Format".
+ */
+static inline uint64_t msi_address_encode(uint8_t apic_id)
+{
+    return MSI_ADDRESS | (uint64_t)apic_id << MSI_DESTINATION_SHIFT;
 }

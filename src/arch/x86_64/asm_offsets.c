@@ -42,6 +42,7 @@ void asm_offsets(void)
     DEFINE(FRAME_VECTOR, offsetof(struct trap_frame, vector));
     DEFINE(FRAME_CS, offsetof(struct trap_frame, cs));
     DEFINE(VECTOR_EXCEPTION_COUNT, VECTOR_EXCEPTION_COUNT);
+    DEFINE(VECTOR_DEVICE_FIRST, VECTOR_DEVICE_FIRST);
     DEFINE(VECTOR_KERNEL_FIRST, VECTOR_KERNEL_FIRST);
     DEFINE(FRAME_RIP, offsetof(struct trap_frame, rip));
     DEFINE(FRAME_RFLAGS, offsetof(struct trap_frame, rflags));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Each I/O APIC has a window of two registers: an index and the data behind it. They are used as a
- * pair under one lock. A redirection entry is changed in an order in which the line never fires at
- * a half-written target: destination half first, the half with the mask bit last.
+ * pair under one lock. A redirection entry has two halves, written one after the other, while its
+ * line may interrupt: arch_line_route() and its caller (irq/affinity.c) see to it that what stands
+ * there in between is a good target too.
  *
  * Source: Intel 82093AA data sheet, "Register Description".
  */
@@ -132,46 +133,78 @@ static const struct ioapic *ioapic_of(uint32_t gsi)
     return NULL;
 }
 
-int arch_isa_irq_gsi(uint8_t isa_irq, uint32_t *gsi)
+int arch_line_of_isa(uint8_t isa_irq, struct arch_line *line)
 {
     struct madt_route route;
     if (madt_route(&acpi.madt, isa_irq, &route) != 0)
         return -EINVAL;
-    *gsi = route.gsi;
-    return ioapic_of(route.gsi) != NULL ? 0 : -ENODEV;
+    *line = (struct arch_line){route.gsi, route.level, route.active_low};
+    return arch_line_exists(route.gsi) ? 0 : -ENODEV;
 }
 
-int arch_isa_irq_route(uint8_t isa_irq, uint8_t vector, cpu_t cpu, uint32_t *gsi)
+bool arch_line_exists(uint32_t gsi)
 {
-    struct madt_route route;
-    if (madt_route(&acpi.madt, isa_irq, &route) != 0)
-        return -EINVAL;
-    const struct ioapic *ioapic = ioapic_of(route.gsi);
+    const struct ioapic *ioapic = ioapic_of(gsi);
     if (ioapic == NULL)
-        return -ENODEV;
-    uint32_t input = route.gsi - ioapic->gsi_base;
+        return false;
     uint64_t flags = spin_lock_irqsave(&ioapic_lock);
-    mask_input(ioapic, input);
-    ioapic_write(ioapic, IOAPIC_REG_TABLE + 2 * input + 1,
-                 cpus_apic_id(cpu) << RTE_DESTINATION_SHIFT);
-    ioapic_write(ioapic, IOAPIC_REG_TABLE + 2 * input,
-                 rte_encode(vector, route.level, route.active_low, false));
+    bool ours = !is_smi_input(ioapic, gsi - ioapic->gsi_base);
     spin_unlock_irqrestore(&ioapic_lock, flags);
-    if (gsi != NULL)
-        *gsi = route.gsi;
-    return 0;
+    return ours;
 }
 
-int arch_isa_irq_mask(uint8_t isa_irq)
+/* ---- changing an entry ----------------------------------------------------------------------- */
+
+/* The register number of the entry's low half. */
+static uint32_t entry_of(const struct ioapic *ioapic, uint32_t gsi)
 {
-    struct madt_route route;
-    if (madt_route(&acpi.madt, isa_irq, &route) != 0)
-        return -EINVAL;
-    const struct ioapic *ioapic = ioapic_of(route.gsi);
-    if (ioapic == NULL)
-        return -ENODEV;
+    return IOAPIC_REG_TABLE + 2 * (gsi - ioapic->gsi_base);
+}
+
+void arch_line_route(const struct arch_line *line, cpu_t cpu, uint8_t vector)
+{
+    const struct ioapic *ioapic = ioapic_of(line->gsi);
+    uint32_t reg = entry_of(ioapic, line->gsi);
+    uint32_t destination = cpus_apic_id(cpu) << RTE_DESTINATION_SHIFT;
     uint64_t flags = spin_lock_irqsave(&ioapic_lock);
-    mask_input(ioapic, route.gsi - ioapic->gsi_base);
+    uint32_t before = ioapic_read(ioapic, reg);
+    bool masked = (before & RTE_MASKED) != 0;
+    uint32_t low = rte_encode(vector, line->level, line->active_low, masked);
+    if ((before & ~(uint32_t)RTE_READ_ONLY) != low)
+        ioapic_write(ioapic, reg, low);
+    if (ioapic_read(ioapic, reg + 1) != destination)
+        ioapic_write(ioapic, reg + 1, destination);
     spin_unlock_irqrestore(&ioapic_lock, flags);
-    return 0;
+}
+
+void arch_line_mask(uint32_t gsi, bool masked)
+{
+    const struct ioapic *ioapic = ioapic_of(gsi);
+    uint32_t reg = entry_of(ioapic, gsi);
+    uint64_t flags = spin_lock_irqsave(&ioapic_lock);
+    uint32_t low = ioapic_read(ioapic, reg) & ~(uint32_t)RTE_MASKED;
+    ioapic_write(ioapic, reg, masked ? low | RTE_MASKED : low);
+    spin_unlock_irqrestore(&ioapic_lock, flags);
+}
+
+bool arch_line_in_flight(uint32_t gsi)
+{
+    const struct ioapic *ioapic = ioapic_of(gsi);
+    uint64_t flags = spin_lock_irqsave(&ioapic_lock);
+    uint32_t low = ioapic_read(ioapic, entry_of(ioapic, gsi));
+    spin_unlock_irqrestore(&ioapic_lock, flags);
+    /* of an edge, Remote IRR means nothing */
+    return (low & RTE_BUSY) != 0 || ((low & RTE_LEVEL) != 0 && (low & RTE_REMOTE_IRR) != 0);
+}
+
+/* ---- who can be addressed, and how ----------------------------------------------------------- */
+
+bool arch_irq_targetable(cpu_t cpu)
+{
+    return cpus_apic_id(cpu) < APIC_ID_BROADCAST;
+}
+
+struct arch_message arch_message(cpu_t cpu, uint8_t vector)
+{
+    return (struct arch_message){msi_address_encode((uint8_t)cpus_apic_id(cpu)), vector};
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The I/O APICs: device lines (gsi) to vectors on a core. Arch.h's arch_isa_irq_* are the way in.
+ * The I/O APICs: device lines (gsi) to vectors on a core. Arch.h's arch_line_* are the way in.
  */
 #pragma once
 

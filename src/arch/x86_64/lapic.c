@@ -173,10 +173,32 @@ void lapic_eoi(void)
     lapic->eoi(); /* step H6, for a ring */
 }
 
+/* Is the bit of `vector` set in the eight registers from `first` on? */
+static bool vector_bit(enum lapic_register first, uint8_t vector)
+{
+    uint32_t word = lapic->read(first + vector / LAPIC_ISR_VECTORS * 0x10);
+    return (word >> vector % LAPIC_ISR_VECTORS & 1) != 0;
+}
+
 bool lapic_in_service(uint8_t vector)
 {
-    uint32_t word = lapic->read(LAPIC_ISR + vector / LAPIC_ISR_VECTORS * 0x10);
-    return (word >> vector % LAPIC_ISR_VECTORS & 1) != 0;
+    return vector_bit(LAPIC_ISR, vector);
+}
+
+bool arch_irq_waits(uint8_t vector)
+{
+    return vector_bit(LAPIC_IRR, vector);
+}
+
+void arch_irq_eoi(void)
+{
+    lapic->eoi();
+}
+
+void arch_irq_eoi_stray(uint8_t vector)
+{
+    if (lapic_in_service(vector))
+        lapic->eoi();
 }
 
 void lapic_error_interrupt(void)

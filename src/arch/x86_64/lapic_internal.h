@@ -22,6 +22,7 @@ enum lapic_register {
     LAPIC_SVR_ENABLE = 1 << 8,
     LAPIC_ISR = 0x100, /* 8 registers, 0x10 apart, with so many vectors each: */
     LAPIC_ISR_VECTORS = 32,
+    LAPIC_IRR = 0x200, /* likewise */
     LAPIC_ESR = 0x280,
     LAPIC_ICR_LOW = 0x300,
     LAPIC_ICR_HIGH = 0x310,

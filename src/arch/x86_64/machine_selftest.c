@@ -47,17 +47,17 @@ enum {
     PIT_CHANNEL0_MODE0 = 0x30, /* one interrupt when the count ends */
     PIT_COUNT = 1193,          /* about 1 ms */
     ISA_TIMER = 0,
-    LINE_VECTOR = VECTOR_DEVICE_FIRST,
 };
 #define LINE_WAIT_NS UINT64_C(2000000000)
 
 static DEFINE_PERCPU(_Atomic uint64_t, line_interrupts);
 
-static void line_handler(uint32_t irq, uint64_t count, void *cookie)
+static enum irq_result line_handler(uint32_t irq, void *dev)
 {
     (void)irq;
-    (void)cookie;
-    atomic_fetch_add_explicit(this_cpu_ptr(line_interrupts), count, memory_order_relaxed);
+    (void)dev;
+    atomic_fetch_add_explicit(this_cpu_ptr(line_interrupts), 1, memory_order_relaxed);
+    return IRQ_HANDLED;
 }
 
 static void start_pit(void)
@@ -67,43 +67,46 @@ static void start_pit(void)
     io_out8(PIT_CHANNEL0, PIT_COUNT >> 8);
 }
 
-/* One PIT interrupt routed to `cpu`. Returns: did it arrive there? */
+/* One PIT interrupt routed to `cpu`. Returns: did it arrive there, once? */
 static bool line_arrives_at(cpu_t cpu, uint32_t irq)
 {
+    struct cpumask mask = {0};
     uint64_t before = atomic_load(percpu_of(cpu, line_interrupts));
-    irq_bind(cpu, LINE_VECTOR, irq);
-    (void)arch_isa_irq_route(ISA_TIMER, LINE_VECTOR, cpu, NULL);
+    cpumask_set(&mask, cpu);
+    selftest_expect(irq_set_affinity(irq, &mask) == 0, "the line cannot go to core %u", cpu);
     start_pit();
     uint64_t start = arch_clock_ns();
     while (atomic_load(percpu_of(cpu, line_interrupts)) == before &&
            arch_clock_ns() - start < LINE_WAIT_NS)
         arch_relax();
-    (void)arch_isa_irq_mask(ISA_TIMER);
-    irq_bind(cpu, LINE_VECTOR, IRQ_FREE);
     return atomic_load(percpu_of(cpu, line_interrupts)) == before + 1;
+}
+
+static void on_each_core(uint32_t irq)
+{
+    cpumask_for_each (cpu, &smp_online)
+        selftest_expect(line_arrives_at(cpu, irq),
+                        "core %u: exactly one interrupt of irq %u expected", cpu, irq);
 }
 
 static void test_line(void)
 {
-    uint32_t gsi;
-    if (arch_isa_irq_route(ISA_TIMER, LINE_VECTOR, arch_cpu(), &gsi) != 0) {
+    int irq = irq_of_isa(ISA_TIMER);
+    if (irq < 0) {
         selftest_skip("no I/O APIC input for the PIT");
         return;
     }
-    (void)arch_isa_irq_mask(ISA_TIMER);
-    int irq = irq_claim_line(gsi, "pit selftest", LINE_VECTOR, line_handler);
-    selftest_expect(irq == (int)gsi, "irq %u expected, %d seen", gsi, irq);
-    selftest_expect(irq_claim_line(gsi, "again", LINE_VECTOR, line_handler) == -EBUSY,
-                    "a second claim of gsi %u is not refused", gsi);
-    if (!line_arrives_at(arch_cpu(), (uint32_t)irq)) {
-        irq_free((uint32_t)irq);
-        selftest_skip("the PIT does not tick here");
+    if (!selftest_expect(request_irq((uint32_t)irq, line_handler, 0, "pit selftest", NULL) == 0,
+                         "irq %d cannot be requested", irq))
         return;
-    }
-    cpumask_for_each (cpu, &smp_online)
-        selftest_expect(line_arrives_at(cpu, (uint32_t)irq),
-                        "core %u: exactly one interrupt of gsi %u expected", cpu, gsi);
-    irq_free((uint32_t)irq);
+    if (line_arrives_at(arch_cpu(), (uint32_t)irq))
+        on_each_core((uint32_t)irq);
+    else
+        selftest_skip("the PIT does not tick here");
+    selftest_expect(free_irq((uint32_t)irq, NULL) == 0, "irq %d cannot be freed", irq);
+    struct cpumask all;
+    cpumask_copy(&all, &smp_online);
+    (void)irq_set_affinity((uint32_t)irq, &all);
 }
 SELFTEST("ioapic-line", test_line);
 

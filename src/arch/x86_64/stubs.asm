@@ -5,7 +5,8 @@
 ; 256 stubs bring every vector into one shape, struct trap_frame (trap.h draws it), and call
 ;
 ;     void trap_dispatch(struct trap_frame *frame)      for exceptions
-;     bool irq_dispatch(uint32_t vector)                for the users' and the devices' vectors
+;     bool irq_dispatch(uint32_t vector)                for the users' vectors
+;     void device_interrupt(uint32_t vector)            for the devices', from 239 up; it ends them
 ;     void kernel_interrupt(uint32_t vector)            for the kernel's own, from 249 up
 ;
 ; Entries of their own have the two gates, int 0x80 and the syscall instruction, which enable
@@ -18,7 +19,7 @@
 %include "asm_offsets.inc"
 
 extern trap_dispatch, trap_return_work, gate_check
-extern irq_dispatch, interrupt_without_work, kernel_interrupt, lapic_eoi
+extern irq_dispatch, interrupt_without_work, device_interrupt, kernel_interrupt, lapic_eoi
 extern int80_calls, linux_calls
 extern cpu_tss, syscall_user_rsp, percpu_work_due, percpu_irq_depth, percpu_irq_stack_top
 
@@ -105,8 +106,10 @@ align TRAP_STUB_SIZE
     push qword %1
 %if %1 < VECTOR_EXCEPTION_COUNT
     jmp exception_common
-%elif %1 < VECTOR_KERNEL_FIRST
+%elif %1 < VECTOR_DEVICE_FIRST
     jmp irq_common
+%elif %1 < VECTOR_KERNEL_FIRST
+    jmp device_common
 %else
     jmp kernel_common
 %endif
@@ -232,6 +235,12 @@ irq_common:
     test byte [rbp + FRAME_CS], 3
     jz .to_kernel
     jmp .to_user
+
+align 16
+device_common:
+    INTERRUPT_ENTRY
+    call device_interrupt
+    INTERRUPT_LEAVE
 
 align 16
 kernel_common:

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+/*
+ * From a device's vector to its handlers.
+ *
+ * The vector table of the core that took the interrupt says which irq it is; the irq's flow knows
+ * how interrupts of its kind are to be ended and held back. All flows keep two promises:
+ *
+ *   - the handlers of one irq are called on one core at a time (DESC_IN_PROGRESS), with the irq's
+ *     lock dropped, and not at all while there is an obstacle;
+ *   - an edge that comes when they cannot be called is kept (DESC_PENDING) and delivered later: by
+ *     the core that is in the handlers, or by irq_let_go(), which sends the vector once more. A
+ *     level needs none of that: it asks until it is answered.
+ *
+ * Each kind ends the interrupt (EOI) where its hardware wants it:
+ *
+ *     edge     at once: the next edge may then come while the handlers run, and is noted
+ *     fasteoi  last: the I/O APIC sends a level again only after the EOI (Intel 82093AA data sheet,
+ *              "I/O Redirection Table Registers", Remote IRR), so that nothing has to be masked
+ *     level    at once, with the line masked until the handlers, and a one-shot thread, are done
+ *
+ * Everything is under the lock, so there is no order to think about beyond its own.
+ */
+#include "irq/irq_internal.h"
+#include "lib/backtrace.h"
+#include "lib/debug.h"
+#include "lib/log.h"
+
+/* The way of an interrupt with a handler is laid out straight; all else jumps. */
+#define EXPECTED(condition) __builtin_expect((condition), true)
+
+/* As on Linux: of so many, more than so many. */
+struct irq_stuck_rule irq_stuck_rule = {.window = 100000, .limit = 99900};
+
+static DEFINE_PERCPU(uint64_t, irq_strays);
+
+/* ---- masks and pending edges ----------------------------------------------------------------- */
+
+void irq_update_mask(struct irq_desc *desc)
+{
+    uint32_t masking = (desc->status & DESC_LEVEL) != 0 ? DESC_MASKS_LEVEL : DESC_MASKS_EDGE;
+    bool masked = (desc->status & masking) != 0;
+    if (masked == ((desc->status & DESC_MASKED) != 0))
+        return;
+    desc->status ^= DESC_MASKED;
+    desc->chip->mask(desc, masked);
+}
+
+static bool may_run(const struct irq_desc *desc)
+{
+    return EXPECTED((desc->status & DESC_OBSTACLES) == 0);
+}
+
+/*
+ * Deliver an edge that was kept: through the Local APIC, since whoever calls this is in some other
+ * context than the handlers'. If the ICR stays busy the edge stays kept, for the next interrupt.
+ */
+static void send_again(struct irq_desc *desc)
+{
+    if (arch_ipi_send(desc->cpu, desc->vector) != 0)
+        return;
+    desc->status &= ~(uint32_t)DESC_PENDING;
+    desc->status |= DESC_REPLAY;
+}
+
+void irq_let_go(struct irq_desc *desc)
+{
+    irq_update_mask(desc);
+    if ((desc->status & DESC_PENDING) != 0 && may_run(desc))
+        send_again(desc);
+}
+
+/* ---- lines that nobody handles --------------------------------------------------------------- */
+
+static void log_handlers(const struct irq_desc *desc)
+{
+    for (const struct irq_action *action = desc->actions; action != NULL; action = action->next) {
+        uintptr_t address = (uintptr_t)(action->handler != NULL ? action->handler : NULL);
+        struct symbol_place place = {.name = "?"};
+        (void)backtrace_symbol(address, &place);
+        log_err("irq %u: %s() is the handler of %s", irq_number(desc), place.name, action->name);
+    }
+}
+
+static void switch_off(struct irq_desc *desc)
+{
+    log_err("irq %u: nobody cared for %u of the last %u interrupts: it is switched off",
+            irq_number(desc), desc->recent_unhandled, desc->recent);
+    log_handlers(desc);
+    desc->status |= DESC_STUCK;
+    irq_update_mask(desc);
+}
+
+static void judge(struct irq_desc *desc)
+{
+    if (desc->recent_unhandled > irq_stuck_rule.limit)
+        switch_off(desc);
+    desc->recent = 0;
+    desc->recent_unhandled = 0;
+}
+
+void irq_note_unhandled(struct irq_desc *desc)
+{
+    desc->unhandled++;
+    desc->recent_unhandled++;
+}
+
+/* ---- the handlers ---------------------------------------------------------------------------- */
+
+static void check_handler(const struct irq_action *action, unsigned locks)
+{
+    struct symbol_place place = {.name = "?"};
+    (void)backtrace_symbol((uintptr_t)action->handler, &place);
+    if (arch_irqs_enabled())
+        panic("irq %u: handler %s() of %s came back with interrupts on", irq_number(action->desc),
+              place.name, action->name);
+    if (lock_debug_count() != locks)
+        panic("irq %u: handler %s() of %s came back with %u locks held, after %u before it",
+              irq_number(action->desc), place.name, action->name, lock_debug_count(), locks);
+}
+
+static enum irq_result call(struct irq_action *action, uint32_t irq)
+{
+    unsigned locks = DEBUG_KERNEL ? lock_debug_count() : 0;
+    enum irq_result result = action->handler(irq, action->dev);
+    if (DEBUG_KERNEL)
+        check_handler(action, locks);
+    if (!EXPECTED(result != IRQ_WAKE_THREAD))
+        irq_wake_thread(action);
+    return result;
+}
+
+/* Call them all; each is asked, since several devices may want something at once. Returns: has any
+ * had something to do? The chain stays as it is: DESC_IN_PROGRESS. */
+static bool call_all(const struct irq_desc *desc)
+{
+    uint32_t irq = irq_number(desc);
+    bool handled = false;
+    for (struct irq_action *action = desc->actions; action != NULL; action = action->next)
+        handled |= call(action, irq) != IRQ_NONE;
+    return handled;
+}
+
+/* Locks: caller holds desc->lock, which is dropped meanwhile. */
+static inline void handle(struct irq_desc *desc)
+{
+    desc->status = (desc->status & ~(uint32_t)DESC_PENDING) | DESC_IN_PROGRESS;
+    spin_unlock(&desc->lock);
+    bool handled = call_all(desc);
+    spin_lock(&desc->lock);
+    desc->status &= ~(uint32_t)DESC_IN_PROGRESS;
+    if (!EXPECTED(handled))
+        irq_note_unhandled(desc);
+    if (!EXPECTED(++desc->recent < irq_stuck_rule.window))
+        judge(desc);
+}
+
+/* ---- the flows ------------------------------------------------------------------------------- */
+
+static void note_spurious(struct irq_desc *desc)
+{
+    if ((desc->status & DESC_NO_HANDLER) != 0)
+        desc->spurious++;
+}
+
+void irq_flow_edge(struct irq_desc *desc)
+{
+    spin_lock(&desc->lock);
+    arch_irq_eoi();
+    desc->status &= ~(uint32_t)DESC_REPLAY;
+    if (may_run(desc)) {
+        do
+            handle(desc);
+        while (!EXPECTED((desc->status & DESC_PENDING) == 0) && may_run(desc));
+    } else {
+        desc->status |= DESC_PENDING;
+        note_spurious(desc);
+    }
+    spin_unlock(&desc->lock);
+}
+
+void irq_flow_fasteoi(struct irq_desc *desc)
+{
+    spin_lock(&desc->lock);
+    if (may_run(desc))
+        handle(desc);
+    else
+        note_spurious(desc);
+    arch_irq_eoi();
+    spin_unlock(&desc->lock);
+}
+
+void irq_flow_level(struct irq_desc *desc)
+{
+    spin_lock(&desc->lock);
+    if (may_run(desc)) {
+        desc->status |= DESC_HELD;
+        irq_update_mask(desc);
+        arch_irq_eoi();
+        handle(desc);
+        desc->status &= ~(uint32_t)DESC_HELD;
+        irq_update_mask(desc);
+    } else {
+        arch_irq_eoi();
+        note_spurious(desc);
+    }
+    spin_unlock(&desc->lock);
+}
+
+/* ---- the door -------------------------------------------------------------------------------- */
+
+uint64_t irq_strays_of(cpu_t cpu)
+{
+    return *percpu_of(cpu, irq_strays);
+}
+
+/* The vector means nothing here. */
+__attribute__((noinline)) static void take_stray(uint32_t vector)
+{
+    this_cpu(irq_strays)++;
+    arch_irq_eoi_stray((uint8_t)vector);
+}
+
+void device_interrupt(uint32_t vector)
+{
+    unsigned entered = DEBUG_KERNEL ? context_enter_interrupt() : 0;
+    const struct vector_slot *slot = &(*this_cpu_ptr(vector_table))[vector];
+    /* acquire: pairs with irq_bind() */
+    uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_acquire);
+    if (EXPECTED(irq != IRQ_FREE)) {
+        this_cpu(irq_stats)[irq].interrupts++;
+        irq_descs[irq].flow(&irq_descs[irq]);
+    } else {
+        take_stray(vector);
+    }
+    if (DEBUG_KERNEL)
+        context_leave(CONTEXT_HARDIRQ, entered);
+}

@@ -1,0 +1,704 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The rules of request_irq() and its companions, tested from inside with a device that is a data
+ * structure: it has the address and the value of a message, as an MSI capability has, and "sends"
+ * by interrupting the core that they name. So the way from the Local APIC to the handlers is the
+ * real one, and the device does what the test wants. Lines of real devices: line_selftest.c.
+ *
+ * Nothing is waited for by time: the counts of interrupts taken tell when one has been.
+ */
+#include <stdatomic.h>
+
+#include "irq/irq_internal.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/selftest.h"
+#include "lib/text.h"
+#include "sched/thread.h"
+#include "smp/cores.h"
+
+#define PATIENCE_NS UINT64_C(5000000000)
+
+enum { MOVES = 100, APIC_ID_SHIFT = 12, APIC_ID_MASK = 0xff, SPREAD = 3 };
+
+/* ---- the device ------------------------------------------------------------------------------ */
+
+struct device {
+    struct spinlock lock;
+    uint64_t address; /* L */
+    uint32_t value;   /* L */
+    bool masked;      /* L */
+    bool pending;     /* L: what it would have sent */
+    uint32_t irq;     /* I */
+};
+
+/* Locks: caller holds device->lock. */
+static void send(const struct device *device)
+{
+    uint32_t id = (uint32_t)(device->address >> APIC_ID_SHIFT) & APIC_ID_MASK;
+    cpumask_for_each (cpu, &smp_online) {
+        if (arch_cpu_hardware_id(cpu) == id)
+            (void)arch_ipi_send(cpu, (uint8_t)device->value);
+    }
+}
+
+static void device_raise(struct device *device)
+{
+    uint64_t flags = spin_lock_irqsave(&device->lock);
+    if (device->masked)
+        device->pending = true;
+    else
+        send(device);
+    spin_unlock_irqrestore(&device->lock, flags);
+}
+
+static void device_write(void *data, uint64_t address, uint32_t value)
+{
+    struct device *device = data;
+    spin_lock(&device->lock);
+    device->address = address;
+    device->value = value;
+    spin_unlock(&device->lock);
+}
+
+static void device_mask(void *data, bool masked)
+{
+    struct device *device = data;
+    spin_lock(&device->lock);
+    device->masked = masked;
+    if (!masked && device->pending)
+        send(device);
+    device->pending = device->pending && masked;
+    spin_unlock(&device->lock);
+}
+
+static const struct irq_msi_ops device_ops = {.write = device_write, .mask = device_mask};
+
+static bool device_init(struct device *device)
+{
+    *device = (struct device){.lock = SPINLOCK(RANK_PAGE, "test device"), .masked = true};
+    int irq = irq_alloc_msi(&device_ops, device, 0);
+    device->irq = (uint32_t)irq;
+    return selftest_expect(irq >= 0, "no irq for the test's device: %d", irq);
+}
+
+static uint64_t taken(uint32_t irq)
+{
+    uint64_t sum = 0;
+    cpumask_for_each (cpu, &smp_online)
+        sum += irq_stat_of(irq, cpu).interrupts;
+    return sum;
+}
+
+/* Wait until value(arg) is at least `wanted`. */
+static bool wait_for_value(uint64_t (*value)(const void *arg), const void *arg, uint64_t wanted)
+{
+    uint64_t start = arch_clock_ns();
+    while (value(arg) < wanted) {
+        if (arch_clock_ns() - start > PATIENCE_NS)
+            return false;
+        arch_relax();
+    }
+    return true;
+}
+
+static uint64_t taken_of(const void *arg)
+{
+    return taken(((const struct device *)arg)->irq);
+}
+
+/* `times` interrupts, each taken before the next one is sent. */
+static bool raise_and_wait(struct device *device, unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        uint64_t before = taken(device->irq);
+        device_raise(device);
+        if (!selftest_expect(wait_for_value(taken_of, device, before + 1),
+                             "an interrupt of irq %u did not come", device->irq))
+            return false;
+    }
+    return true;
+}
+
+/* ---- a handler ------------------------------------------------------------------------------- */
+
+struct listener {
+    enum irq_result answer;
+    _Atomic uint32_t calls;
+    _Atomic uint32_t inside;   /* cores in the handler */
+    _Atomic uint32_t overlaps; /* times that there were two */
+    uint64_t stay_ns;          /* in the handler */
+    _Atomic uint32_t ends;     /* handlers that have come to their end */
+
+    _Atomic uint32_t thread_calls;
+    _Atomic uint32_t thread_ends;
+    _Atomic bool hold; /* the thread function waits while it is set */
+    cpu_t last_cpu;
+};
+
+static enum irq_result listen(uint32_t irq, void *dev)
+{
+    struct listener *listener = dev;
+    uint64_t start = arch_clock_ns();
+    (void)irq;
+    if (atomic_fetch_add(&listener->inside, 1) != 0)
+        atomic_fetch_add(&listener->overlaps, 1);
+    atomic_fetch_add(&listener->calls, 1);
+    listener->last_cpu = arch_cpu();
+    while (arch_clock_ns() - start < listener->stay_ns)
+        arch_relax();
+    atomic_fetch_add(&listener->ends, 1);
+    atomic_fetch_sub(&listener->inside, 1);
+    return listener->answer;
+}
+
+static enum irq_result listen_in_thread(uint32_t irq, void *dev)
+{
+    struct listener *listener = dev;
+    (void)irq;
+    atomic_fetch_add(&listener->thread_calls, 1);
+    while (atomic_load(&listener->hold))
+        thread_yield();
+    atomic_fetch_add(&listener->thread_ends, 1);
+    return IRQ_HANDLED;
+}
+
+static uint64_t calls_of(const void *arg)
+{
+    return atomic_load(&((const struct listener *)arg)->calls);
+}
+
+/* Wait, letting others run, until so many thread functions have begun and ended. */
+static bool wait_for_thread(const struct listener *listener, uint32_t begun, uint32_t ended)
+{
+    uint64_t start = arch_clock_ns();
+    while (atomic_load(&listener->thread_calls) < begun ||
+           atomic_load(&listener->thread_ends) < ended) {
+        if (arch_clock_ns() - start > PATIENCE_NS)
+            return selftest_expect(false, "%u thread functions begun and %u ended expected", begun,
+                                   ended);
+        thread_yield();
+    }
+    return true;
+}
+
+static void expect_calls(const char *when, const struct listener *listener, uint32_t wanted)
+{
+    uint32_t seen = atomic_load(&listener->calls);
+    selftest_expect(seen == wanted, "%s: %u calls of the handler expected, %u seen", when, wanted,
+                    seen);
+}
+
+static bool expect_result(const char *what, int seen, int wanted)
+{
+    return selftest_expect(seen == wanted, "%s: %d expected, %d seen", what, wanted, seen);
+}
+
+static struct irq_info info_of(uint32_t irq)
+{
+    static struct irq_info info;
+    (void)irq_get_info(irq, &info);
+    return info;
+}
+
+/* Was a line that ends in `end` put into the log since `cursor`? */
+static bool was_logged(struct log_cursor cursor, const char *end)
+{
+    static char line[LOG_FORMATTED_MAX];
+    long bytes;
+    while ((bytes = log_read(&cursor, line, sizeof(line))) > 0) {
+        size_t length = (size_t)bytes - 1, wanted = strlen(end);
+        if (length >= wanted && memcmp(line + length - wanted, end, wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- sharing --------------------------------------------------------------------------------- */
+
+static void expect_refusals(uint32_t irq, struct listener *first)
+{
+    static struct listener other;
+    char message[96];
+    struct log_cursor before = log_end();
+    expect_result("not shared", request_irq(irq, listen, 0, "lone", &other), -EBUSY);
+    (void)snprintf(message, sizeof(message),
+                   "irq %u: flags mismatch, 00000000 (lone) against 00000080 (first)", irq);
+    selftest_expect(was_logged(before, message), "not in the log: %s", message);
+    expect_result("shared without dev", request_irq(irq, listen, IRQF_SHARED, "none", NULL),
+                  -EINVAL);
+    expect_result("the same dev", request_irq(irq, listen, IRQF_SHARED, "twice", first), -EBUSY);
+    expect_result("another trigger",
+                  request_irq(irq, listen, IRQF_SHARED | IRQF_TRIGGER_FALLING, "falling", &other),
+                  -EBUSY);
+    expect_result("a level message",
+                  request_irq(irq, listen, IRQF_SHARED | IRQF_TRIGGER_LOW, "level", &other),
+                  -EINVAL);
+    expect_result("one-shot or not",
+                  request_threaded_irq(irq, listen, listen_in_thread, IRQF_SHARED | IRQF_ONESHOT,
+                                       "oneshot", &other),
+                  -EBUSY);
+    expect_result("no handler", request_irq(irq, NULL, IRQF_SHARED, "nobody", &other), -EINVAL);
+    expect_result("free another", free_irq(irq, &other), -ENOENT);
+    expect_result("no such irq", request_irq(irq_limit(), listen, 0, "far", NULL), -EINVAL);
+}
+
+static void test_shared(void)
+{
+    static struct device device;
+    static struct listener first, second;
+    first = (struct listener){.answer = IRQ_NONE};
+    second = (struct listener){.answer = IRQ_HANDLED};
+    if (!device_init(&device))
+        return;
+    expect_result("the first", request_irq(device.irq, listen, IRQF_SHARED, "first", &first), 0);
+    expect_refusals(device.irq, &first);
+    expect_result("the second", request_irq(device.irq, listen, IRQF_SHARED, "second", &second), 0);
+    selftest_expect(strcmp(info_of(device.irq).names, "first, second") == 0,
+                    "names \"first, second\" expected, \"%s\" seen", info_of(device.irq).names);
+    raise_and_wait(&device, 2);
+    expect_calls("shared", &first, 2);
+    expect_calls("shared", &second, 2);
+    expect_result("free the first", free_irq(device.irq, &first), 0);
+    raise_and_wait(&device, 1);
+    expect_calls("after its end", &first, 2);
+    expect_calls("alone", &second, 3);
+    selftest_expect(info_of(device.irq).unhandled == 0, "somebody handled each, %llu not",
+                    (unsigned long long)info_of(device.irq).unhandled);
+    expect_result("free the second", free_irq(device.irq, &second), 0);
+    expect_result("free it again", free_irq(device.irq, &second), -ENOENT);
+    irq_free_msi(device.irq);
+}
+SELFTEST("irq-shared", test_shared);
+
+/* ---- nobody handles it ----------------------------------------------------------------------- */
+
+static void test_stuck(void)
+{
+    static struct device device;
+    static struct listener listener;
+    const struct irq_stuck_rule rule = irq_stuck_rule;
+    listener = (struct listener){.answer = IRQ_NONE};
+    if (!device_init(&device))
+        return;
+    irq_stuck_rule = (struct irq_stuck_rule){.window = 100, .limit = 90};
+    expect_result("request", request_irq(device.irq, listen, 0, "deaf", &listener), 0);
+    raise_and_wait(&device, 90);
+    listener.answer = IRQ_HANDLED;
+    raise_and_wait(&device, 10);
+    selftest_expect(!info_of(device.irq).stuck, "90 of 100 unhandled: it is off");
+    listener.answer = IRQ_NONE;
+    struct log_cursor before = log_end();
+    raise_and_wait(&device, 99);
+    selftest_expect(!info_of(device.irq).stuck, "it is off before the 100th");
+    raise_and_wait(&device, 1);
+    selftest_expect(info_of(device.irq).stuck, "100 of 100 unhandled: it is still on");
+    selftest_expect(was_logged(before, "listen() is the handler of deaf"), "no handler is named");
+    selftest_expect(info_of(device.irq).unhandled == 190, "190 unhandled expected, %llu seen",
+                    (unsigned long long)info_of(device.irq).unhandled);
+    selftest_expect(device.masked, "the device may still send");
+    irq_stuck_rule = rule;
+    expect_result("free", free_irq(device.irq, &listener), 0);
+    device.pending = false;
+    expect_result("again", request_irq(device.irq, listen, 0, "deaf", &listener), 0);
+    raise_and_wait(&device, 1);
+    expect_calls("after a new request", &listener, 201);
+    expect_result("free", free_irq(device.irq, &listener), 0);
+    irq_free_msi(device.irq);
+}
+SELFTEST("irq-stuck", test_stuck);
+
+/* ---- holding back ---------------------------------------------------------------------------- */
+
+static void test_disable(void)
+{
+    static struct device device;
+    static struct listener listener;
+    char message[64];
+    listener = (struct listener){.answer = IRQ_HANDLED};
+    if (!device_init(&device))
+        return;
+    expect_result("request", request_irq(device.irq, listen, 0, "held", &listener), 0);
+    disable_irq(device.irq);
+    disable_irq_nosync(device.irq);
+    raise_and_wait(&device, 3);
+    expect_calls("disabled twice", &listener, 0);
+    enable_irq(device.irq);
+    expect_calls("disabled once", &listener, 0);
+    enable_irq(device.irq);
+    selftest_expect(wait_for_value(calls_of, &listener, 1), "what came meanwhile is lost");
+    selftest_expect(wait_for_value(taken_of, &device, 4), "it did not come again");
+    struct log_cursor before = log_end();
+    enable_irq(device.irq);
+    (void)snprintf(message, sizeof(message), "irq %u: enabled once more than it was disabled",
+                   device.irq);
+    selftest_expect(was_logged(before, message), "not in the log: %s", message);
+    raise_and_wait(&device, 1);
+    selftest_expect(wait_for_value(calls_of, &listener, 2), "it does not work any more");
+    expect_calls("3 while disabled are one, and one", &listener, 2);
+    disable_irq(device.irq); /* and nothing comes */
+    enable_irq(device.irq);
+    selftest_expect(taken(device.irq) == 5, "5 interrupts expected, %llu seen",
+                    (unsigned long long)taken(device.irq));
+    expect_result("free", free_irq(device.irq, &listener), 0);
+    irq_free_msi(device.irq);
+}
+SELFTEST("irq-disable", test_disable);
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+/* Its thread function does not return before the test wants it. */
+static void test_oneshot(void)
+{
+    static struct device device;
+    static struct listener listener;
+    listener = (struct listener){.answer = IRQ_WAKE_THREAD, .hold = true};
+    if (!device_init(&device))
+        return;
+    expect_result("no handler and no one-shot",
+                  request_threaded_irq(device.irq, NULL, listen_in_thread, 0, "test", &listener),
+                  -EINVAL);
+    expect_result("request",
+                  request_threaded_irq(device.irq, listen, listen_in_thread, IRQF_ONESHOT,
+                                       "threaded", &listener),
+                  0);
+    raise_and_wait(&device, 1);
+    wait_for_thread(&listener, 1, 0);
+    raise_and_wait(&device, 2);
+    expect_calls("before the thread is done", &listener, 1);
+    atomic_store(&listener.hold, false);
+    wait_for_thread(&listener, 2, 2);
+    expect_calls("2 while it was held are one", &listener, 2);
+    expect_result("free", free_irq(device.irq, &listener), 0);
+    irq_free_msi(device.irq);
+}
+SELFTEST("irq-oneshot", test_oneshot);
+
+/* Lets the thread function go on, a while after the test began to wait for it. */
+static void end_hold(void *arg)
+{
+    struct listener *listener = arg;
+    thread_sleep(2000000);
+    atomic_store(&listener->hold, false);
+}
+
+/* Wait by `how` for a thread function that a helper lets end only later. */
+static void expect_to_wait(const char *what, struct device *device, struct listener *listener,
+                           uint32_t ended, void (*how)(struct device *, struct listener *))
+{
+    struct thread *helper = thread_create("end hold", end_hold, listener, NULL);
+    if (!selftest_expect(helper != NULL, "no thread"))
+        return;
+    how(device, listener);
+    uint32_t seen = atomic_load(&listener->thread_ends);
+    selftest_expect(seen == ended, "%s: %u thread functions ended expected, %u seen", what, ended,
+                    seen);
+    thread_join(helper);
+}
+
+static void by_disabling(struct device *device, struct listener *listener)
+{
+    (void)listener;
+    disable_irq(device->irq);
+    enable_irq(device->irq);
+}
+
+static void by_freeing(struct device *device, struct listener *listener)
+{
+    expect_result("free", free_irq(device->irq, listener), 0);
+}
+
+static void test_thread(void)
+{
+    static struct device device;
+    static struct listener listener;
+    listener = (struct listener){.answer = IRQ_WAKE_THREAD, .hold = true};
+    if (!device_init(&device))
+        return;
+    expect_result(
+        "request",
+        request_threaded_irq(device.irq, listen, listen_in_thread, 0, "threaded", &listener), 0);
+    raise_and_wait(&device, 1);
+    wait_for_thread(&listener, 1, 0);
+    raise_and_wait(&device, 3); /* nothing holds back the handler: three wakes are one */
+    expect_calls("beside the thread", &listener, 4);
+    expect_to_wait("disable_irq", &device, &listener, 2, by_disabling);
+    atomic_store(&listener.hold, true);
+    raise_and_wait(&device, 1);
+    wait_for_thread(&listener, 3, 2);
+    raise_and_wait(&device, 1);
+    expect_to_wait("free_irq", &device, &listener, 4, by_freeing);
+    irq_free_msi(device.irq);
+}
+SELFTEST("irq-thread", test_thread);
+
+/* ---- cores ----------------------------------------------------------------------------------- */
+
+static cpu_t last_online(void)
+{
+    cpu_t last = 0;
+    cpumask_for_each (cpu, &smp_online)
+        last = cpu;
+    return last;
+}
+
+static int send_to(uint32_t irq, cpu_t cpu)
+{
+    struct cpumask mask = {0};
+    cpumask_set(&mask, cpu);
+    return irq_set_affinity(irq, &mask);
+}
+
+static void test_free_running(void)
+{
+    static struct device device;
+    static struct listener listener;
+    listener = (struct listener){.answer = IRQ_HANDLED, .stay_ns = 5000000};
+    if (last_online() == arch_cpu()) {
+        selftest_skip("needs a second core");
+        return;
+    }
+    if (!device_init(&device))
+        return;
+    expect_result("the last core", send_to(device.irq, last_online()), 0);
+    expect_result("request", request_irq(device.irq, listen, 0, "slow", &listener), 0);
+    device_raise(&device);
+    selftest_expect(wait_for_value(calls_of, &listener, 1), "the handler is not called");
+    expect_result("free", free_irq(device.irq, &listener), 0);
+    selftest_expect(atomic_load(&listener.ends) == 1, "it was freed while a core was in it");
+    selftest_expect(listener.last_cpu == last_online(), "core %u expected, %u seen", last_online(),
+                    listener.last_cpu);
+    irq_free_msi(device.irq);
+}
+SELFTEST("irq-free-running", test_free_running);
+
+enum { VECTORS = ARCH_VECTOR_DEVICE_LAST - ARCH_VECTOR_DEVICE_FIRST + 1 };
+
+static unsigned vectors_taken(cpu_t cpu)
+{
+    unsigned count = 0;
+    for (unsigned v = ARCH_VECTOR_DEVICE_FIRST; v <= ARCH_VECTOR_DEVICE_LAST; v++)
+        count += atomic_load(&irq_slot(cpu, v)->irq) != IRQ_FREE;
+    return count;
+}
+
+static void test_no_vector(void)
+{
+    static struct device devices[VECTORS + 1];
+    static struct listener listener;
+    cpu_t cpu = last_online();
+    unsigned before = vectors_taken(cpu), got = 0;
+    int error = 0;
+    listener = (struct listener){.answer = IRQ_HANDLED};
+    for (unsigned i = 0; i <= VECTORS; i++) {
+        if (!device_init(&devices[i]))
+            return;
+        expect_result("affinity", send_to(devices[i].irq, cpu), 0);
+    }
+    while (got <= VECTORS &&
+           (error = request_irq(devices[got].irq, listen, 0, "filler", &listener)) == 0)
+        got++;
+    selftest_expect(got == VECTORS - before && error == -ENOSPC,
+                    "%u vectors and then %d expected, %u and %d seen", VECTORS - before, -ENOSPC,
+                    got, error);
+    if (cpu != 0) { /* what is elsewhere cannot come, and stays where it is */
+        expect_result("to core 0", send_to(devices[VECTORS].irq, 0), 0);
+        expect_result("request", request_irq(devices[VECTORS].irq, listen, 0, "late", &listener),
+                      0);
+        expect_result("a move", send_to(devices[VECTORS].irq, cpu), -ENOSPC);
+        raise_and_wait(&devices[VECTORS], 1);
+        selftest_expect(wait_for_value(calls_of, &listener, 1), "it does not work any more");
+        expect_result("free", free_irq(devices[VECTORS].irq, &listener), 0);
+    }
+    for (unsigned i = 0; i < got; i++)
+        expect_result("free", free_irq(devices[i].irq, &listener), 0);
+    for (unsigned i = 0; i <= VECTORS; i++)
+        irq_free_msi(devices[i].irq);
+    selftest_expect(vectors_taken(cpu) == before, "%u vectors were not given back",
+                    vectors_taken(cpu) - before);
+}
+SELFTEST("irq-no-vector", test_no_vector);
+
+static unsigned unevenness(void)
+{
+    unsigned most = 0, fewest = VECTORS;
+    cpumask_for_each (cpu, &smp_online) {
+        unsigned count = vectors_taken(cpu);
+        most = count > most ? count : most;
+        fewest = count < fewest ? count : fewest;
+    }
+    return most - fewest;
+}
+
+static void test_spread(void)
+{
+    static struct device devices[SPREAD];
+    static struct listener listener;
+    listener = (struct listener){.answer = IRQ_HANDLED};
+    for (unsigned i = 0; i < SPREAD; i++) {
+        if (!device_init(&devices[i]))
+            return;
+        expect_result("request", request_irq(devices[i].irq, listen, 0, "spread", &listener), 0);
+    }
+    unsigned before = unevenness();
+    for (unsigned i = 0; i < SPREAD; i++) {
+        expect_result("all to core 0", send_to(devices[i].irq, 0), 0);
+        expect_result("all cores", irq_set_affinity(devices[i].irq, thread_any_core()), 0);
+        irq_descs[devices[i].irq].status &= ~(uint32_t)DESC_AFFINITY_SET; /* nobody said so */
+    }
+    irq_spread();
+    selftest_expect(unevenness() <= before,
+                    "some cores have %u more than others, after %u at the requests", unevenness(),
+                    before);
+    for (unsigned i = 0; i < SPREAD; i++) {
+        raise_and_wait(&devices[i], 1);
+        expect_result("free", free_irq(devices[i].irq, &listener), 0);
+        irq_free_msi(devices[i].irq);
+    }
+}
+SELFTEST("irq-spread", test_spread);
+
+/* ---- moves under load ------------------------------------------------------------------------ */
+
+static struct device moving;
+static struct listener watcher;
+static _Atomic bool stop;
+static _Atomic uint32_t raised;
+static _Atomic bool lost;
+
+/* One interrupt after the other, each awaited: none may be lost, none may come twice. */
+static void raise_one_by_one(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&stop)) {
+        uint32_t wanted = atomic_fetch_add(&raised, 1) + 1;
+        device_raise(&moving);
+        if (!wait_for_value(calls_of, &watcher, wanted)) {
+            atomic_store(&lost, true);
+            return;
+        }
+    }
+}
+
+static void raise_without_end(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&stop)) {
+        device_raise(&moving);
+        arch_relax();
+    }
+}
+
+/* Move it from core to core, and now and then hold it back. */
+static void move_about(void)
+{
+    cpu_t cpu = 0;
+    for (unsigned i = 0; i < MOVES; i++) {
+        cpu = cpumask_next(&smp_online, cpu + 1);
+        if (cpu == CPU_NONE)
+            cpu = 0;
+        if (!expect_result("a move", send_to(moving.irq, cpu), 0))
+            return;
+        selftest_expect(info_of(moving.irq).cpu == cpu, "move %u: core %u expected, %u seen", i,
+                        cpu, info_of(moving.irq).cpu);
+        if (i % 10 == 0) {
+            disable_irq(moving.irq);
+            enable_irq(moving.irq);
+        }
+    }
+}
+
+static bool start_moving(void (*load)(void *), bool on_all)
+{
+    watcher = (struct listener){.answer = IRQ_HANDLED};
+    atomic_store(&stop, false);
+    atomic_store(&raised, 0);
+    atomic_store(&lost, false);
+    if (!device_init(&moving))
+        return false;
+    if (!expect_result("request", request_irq(moving.irq, listen, 0, "moving", &watcher), 0))
+        return false;
+    cpumask_for_each (cpu, &smp_online) {
+        if (cpu != arch_cpu() && core_job_start(cpu, load, NULL) == 0 && !on_all)
+            break;
+    }
+    return true;
+}
+
+static void end_moving(void)
+{
+    atomic_store(&stop, true);
+    cpumask_for_each (cpu, &smp_online) {
+        while (!core_job_done(cpu))
+            arch_relax();
+    }
+}
+
+static void test_move(void)
+{
+    if (last_online() == 0) {
+        selftest_skip("needs a second core");
+        return;
+    }
+    if (!start_moving(raise_one_by_one, false))
+        return;
+    move_about();
+    end_moving();
+    selftest_expect(!atomic_load(&lost), "interrupt %u was lost", atomic_load(&raised));
+    expect_calls("one for each interrupt", &watcher, atomic_load(&raised));
+    selftest_expect(atomic_load(&watcher.overlaps) == 0, "two cores were in the handler at once");
+    selftest_note("%u interrupts during %d moves", atomic_load(&raised), MOVES);
+    expect_result("free", free_irq(moving.irq, &watcher), 0);
+    irq_free_msi(moving.irq);
+}
+SELFTEST("irq-move", test_move);
+
+static uint64_t strays(void)
+{
+    uint64_t sum = 0;
+    cpumask_for_each (cpu, &smp_online)
+        sum += irq_strays_of(cpu);
+    return sum;
+}
+
+static void test_move_flood(void)
+{
+    if (last_online() == 0) {
+        selftest_skip("needs a second core");
+        return;
+    }
+    uint64_t strays_before = strays();
+    if (!start_moving(raise_without_end, true))
+        return;
+    move_about();
+    end_moving();
+    uint32_t before = atomic_load(&watcher.calls);
+    device_raise(&moving);
+    selftest_expect(wait_for_value(calls_of, &watcher, before + 1), "it does not work any more");
+    selftest_expect(atomic_load(&watcher.overlaps) == 0,
+                    "two cores were in the handler at once, %u times",
+                    atomic_load(&watcher.overlaps));
+    selftest_expect(strays() == strays_before, "%llu interrupts came to where they meant nothing",
+                    (unsigned long long)(strays() - strays_before));
+    expect_result("free", free_irq(moving.irq, &watcher), 0);
+    irq_free_msi(moving.irq);
+}
+SELFTEST("irq-move-flood", test_move_flood);
+
+static void test_affinity_refused(void)
+{
+    static struct device device;
+    struct cpumask none = {0}, absent = {0};
+    if (!device_init(&device))
+        return;
+    cpumask_set(&absent, MAX_CPUS - 1);
+    expect_result("no core", irq_set_affinity(device.irq, &none), -EINVAL);
+    expect_result("no such core", irq_set_affinity(device.irq, &absent), -EINVAL);
+    expect_result("no such irq", irq_set_affinity(irq_limit(), thread_any_core()), -EINVAL);
+    irq_free_msi(device.irq);
+    expect_result("nobody's", irq_set_affinity(device.irq, thread_any_core()), -EINVAL);
+    expect_result("a gsi too far", irq_of_gsi(arch_gsi_count(), true, true),
+                  arch_gsi_count() == 0 ? -ENODEV : -EINVAL);
+    expect_result("ISA irq 16", irq_of_isa(16), -EINVAL);
+}
+SELFTEST("irq-affinity-refused", test_affinity_refused);

@@ -119,6 +119,15 @@ static bool any_core_of(const struct cpumask *mask)
     return false;
 }
 
+static bool every_core_of(const struct cpumask *mask)
+{
+    cpumask_for_each (cpu, &irq_cpus) {
+        if (!cpumask_test(mask, cpu))
+            return false;
+    }
+    return true;
+}
+
 /* ---- binding --------------------------------------------------------------------------------- */
 
 static void bind(const struct irq_desc *desc, struct place at)
@@ -301,7 +310,8 @@ int irq_set_affinity(uint32_t irq, const struct cpumask *mask)
     if (error == 0) {
         uint64_t flags = spin_lock_irqsave(&desc->lock);
         cpumask_copy(&desc->affinity, mask);
-        desc->status |= DESC_AFFINITY_SET;
+        desc->status &= ~(uint32_t)DESC_AFFINITY_SET;
+        desc->status |= every_core_of(mask) ? 0u : DESC_AFFINITY_SET;
         spin_unlock_irqrestore(&desc->lock, flags);
     }
     spin_unlock(&irq_control);

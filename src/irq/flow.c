@@ -28,8 +28,7 @@
 /* The way of an interrupt with a handler is laid out straight; all else jumps. */
 #define EXPECTED(condition) __builtin_expect((condition), true)
 
-/* As on Linux: of so many, more than so many. */
-struct irq_stuck_rule irq_stuck_rule = {.window = 100000, .limit = 99900};
+static struct irq_stuck_rule stuck_rule = {.window = 100000, .limit = 99900};
 
 static DEFINE_PERCPU(uint64_t, irq_strays);
 
@@ -92,10 +91,17 @@ static void switch_off(struct irq_desc *desc)
 
 static void judge(struct irq_desc *desc)
 {
-    if (desc->recent_unhandled > irq_stuck_rule.limit)
+    if (desc->recent_unhandled > stuck_rule.limit)
         switch_off(desc);
     desc->recent = 0;
     desc->recent_unhandled = 0;
+}
+
+struct irq_stuck_rule irq_set_stuck_rule(struct irq_stuck_rule rule)
+{
+    struct irq_stuck_rule before = stuck_rule;
+    stuck_rule = rule;
+    return before;
 }
 
 void irq_note_unhandled(struct irq_desc *desc)
@@ -150,7 +156,7 @@ static inline void handle(struct irq_desc *desc)
     desc->status &= ~(uint32_t)DESC_IN_PROGRESS;
     if (!EXPECTED(handled))
         irq_note_unhandled(desc);
-    if (!EXPECTED(++desc->recent < irq_stuck_rule.window))
+    if (!EXPECTED(++desc->recent < stuck_rule.window))
         judge(desc);
 }
 

@@ -105,13 +105,6 @@ uint32_t irq_first_message(void)
 
 /* ---- which irq ------------------------------------------------------------------------------- */
 
-int irq_of_isa(uint8_t isa_irq)
-{
-    struct arch_line line;
-    int error = arch_line_of_isa(isa_irq, &line);
-    return error == 0 ? (int)line.gsi : error;
-}
-
 int irq_of_gsi(uint32_t gsi, bool level, bool active_low)
 {
     if (gsi >= arch_gsi_count())
@@ -131,6 +124,13 @@ int irq_of_gsi(uint32_t gsi, bool level, bool active_low)
     spin_unlock_irqrestore(&desc->lock, flags);
     spin_unlock(&irq_control);
     return result;
+}
+
+int irq_of_isa(uint8_t isa_irq)
+{
+    struct arch_line line;
+    int error = arch_line_of_isa(isa_irq, &line);
+    return error == 0 ? irq_of_gsi(line.gsi, line.level, line.active_low) : error;
 }
 
 int irq_alloc_msi(const struct irq_msi_ops *ops, void *data, uint32_t hwirq)

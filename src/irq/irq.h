@@ -47,8 +47,8 @@ enum irq_flags {
 
 /*
  * The irq of ISA interrupt `isa_irq` (0..15), through the firmware's overrides, with their trigger
- * and polarity. Returns: the irq, -EINVAL (isa_irq), -ENODEV (no I/O APIC has it; poll).
- * Context: thread.
+ * and polarity. Returns: the irq, -EINVAL (isa_irq), -ENODEV (no I/O APIC has it; poll), -EBUSY (in
+ * use with another trigger or polarity). Context: thread. Locks: takes irq_control.
  */
 int irq_of_isa(uint8_t isa_irq);
 
@@ -143,7 +143,8 @@ void enable_irq(uint32_t irq);
 
 /*
  * Let the irq go to the cores of `mask` alone. It moves at once if it is elsewhere, also under
- * load: no interrupt is lost and none comes twice. It stays so over free_irq() and request_irq().
+ * load: no interrupt is lost and none comes twice. It stays so over free_irq() and request_irq(). A
+ * mask with all cores takes back what was set before: irq_spread() may move the irq again.
  *
  * Returns: 0, or, with nothing changed,
  *     -EINVAL     no such irq, or no core of `mask` is online
@@ -163,6 +164,16 @@ int irq_set_affinity(uint32_t irq, const struct cpumask *mask);
 void irq_spread(void);
 
 /* ---- what there is, for reports -------------------------------------------------------------- */
+
+/*
+ * A line nobody handles is switched off: when of `window` interrupts more than `limit` were
+ * unhandled; 99,900 of 100,000, as on Linux. For self-tests: make it smaller.
+ * Returns: what it was. Context: thread.
+ */
+struct irq_stuck_rule {
+    uint32_t window, limit;
+};
+struct irq_stuck_rule irq_set_stuck_rule(struct irq_stuck_rule rule);
 
 /* One more than the highest irq. Context: any. */
 uint32_t irq_limit(void);

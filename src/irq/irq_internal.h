@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the files of the irq room share: the descriptor and its chip. Included by them and by the
- * room's self-tests, by nobody else.
+ * What the files of the irq room share: the descriptor and its chip. Included by them alone.
  *
  *     irq.c       the tables; which irq; reports            flow.c    from the vector to the
  * handlers doorbell.c  the flow of rings, which takes no lock    manage.c  request, free, disable,
@@ -114,13 +113,6 @@ extern struct spinlock irq_control;
 extern struct spinlock irq_table_lock;
 
 extern const struct irq_chip irq_chip_ioapic, irq_chip_msi;
-
-/* A line nobody handles is switched off: `limit` unhandled of `window` interrupts. Self-tests make
- * it smaller. */
-struct irq_stuck_rule {
-    uint32_t window, limit;
-};
-extern struct irq_stuck_rule irq_stuck_rule;
 
 static inline uint32_t irq_number(const struct irq_desc *desc)
 {

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * The machine's part, tested from inside: no page is both writable and executable, an I/O APIC
- * line arrives where it is routed, a TSC that is off is noticed, and the ends of the machine work
- * (these only when named).
+ * The machine's part, tested from inside: no page is both writable and executable, a TSC that is
+ * off is noticed, and the ends of the machine work (these only when named). Its interrupt lines:
+ * line_selftest.c.
  */
 #include <stdatomic.h>
 
 #include "arch/arch.h"
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
-#include "arch/x86_64/io.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/trap.h"
-#include "arch/x86_64/vectors.h"
-#include "irq/irq.h"
 #include "lib/debug.h"
-#include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/selftest.h"
 #include "lib/spinlock.h"
@@ -38,77 +34,6 @@ static void test_wx(void)
                   (unsigned long long)census.writable);
 }
 SELFTEST("paging-w^x", test_wx);
-
-/* ---- a line through the I/O APIC ------------------------------------------------------------- */
-
-enum {
-    PIT_CHANNEL0 = 0x40,
-    PIT_COMMAND = 0x43,
-    PIT_CHANNEL0_MODE0 = 0x30, /* one interrupt when the count ends */
-    PIT_COUNT = 1193,          /* about 1 ms */
-    ISA_TIMER = 0,
-};
-#define LINE_WAIT_NS UINT64_C(2000000000)
-
-static DEFINE_PERCPU(_Atomic uint64_t, line_interrupts);
-
-static enum irq_result line_handler(uint32_t irq, void *dev)
-{
-    (void)irq;
-    (void)dev;
-    atomic_fetch_add_explicit(this_cpu_ptr(line_interrupts), 1, memory_order_relaxed);
-    return IRQ_HANDLED;
-}
-
-static void start_pit(void)
-{
-    io_out8(PIT_COMMAND, PIT_CHANNEL0_MODE0);
-    io_out8(PIT_CHANNEL0, PIT_COUNT & 0xff);
-    io_out8(PIT_CHANNEL0, PIT_COUNT >> 8);
-}
-
-/* One PIT interrupt routed to `cpu`. Returns: did it arrive there, once? */
-static bool line_arrives_at(cpu_t cpu, uint32_t irq)
-{
-    struct cpumask mask = {0};
-    uint64_t before = atomic_load(percpu_of(cpu, line_interrupts));
-    cpumask_set(&mask, cpu);
-    selftest_expect(irq_set_affinity(irq, &mask) == 0, "the line cannot go to core %u", cpu);
-    start_pit();
-    uint64_t start = arch_clock_ns();
-    while (atomic_load(percpu_of(cpu, line_interrupts)) == before &&
-           arch_clock_ns() - start < LINE_WAIT_NS)
-        arch_relax();
-    return atomic_load(percpu_of(cpu, line_interrupts)) == before + 1;
-}
-
-static void on_each_core(uint32_t irq)
-{
-    cpumask_for_each (cpu, &smp_online)
-        selftest_expect(line_arrives_at(cpu, irq),
-                        "core %u: exactly one interrupt of irq %u expected", cpu, irq);
-}
-
-static void test_line(void)
-{
-    int irq = irq_of_isa(ISA_TIMER);
-    if (irq < 0) {
-        selftest_skip("no I/O APIC input for the PIT");
-        return;
-    }
-    if (!selftest_expect(request_irq((uint32_t)irq, line_handler, 0, "pit selftest", NULL) == 0,
-                         "irq %d cannot be requested", irq))
-        return;
-    if (line_arrives_at(arch_cpu(), (uint32_t)irq))
-        on_each_core((uint32_t)irq);
-    else
-        selftest_skip("the PIT does not tick here");
-    selftest_expect(free_irq((uint32_t)irq, NULL) == 0, "irq %d cannot be freed", irq);
-    struct cpumask all;
-    cpumask_copy(&all, &smp_online);
-    (void)irq_set_affinity((uint32_t)irq, &all);
-}
-SELFTEST("ioapic-line", test_line);
 
 /* ---- the kernel's own vectors, counted ------------------------------------------------------- */
 

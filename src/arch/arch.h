@@ -69,6 +69,7 @@ enum arch_counter {
  * void     arch_irq_enable/disable(void)                                    Context: any
  * uint64_t arch_irq_save(void)          disable, return the flags before    Context: any
  * void     arch_irq_restore(uint64_t)   put those flags back                Context: any
+ * bool     arch_flags_enable_irqs(uint64_t) would that turn them on?        Context: any
  * void     arch_relax(void)             one step of a spin (pause)          Context: any
  * void     arch_wait_for_interrupt(void) enable and halt in one step; returns with interrupts on
  *                                                                           Context: thread
@@ -578,6 +579,13 @@ bool irq_dispatch(uint32_t vector);
 /* irq: one came in at a device's `vector`; it has been ended when this returns. Context: hardirq.
  */
 void device_interrupt(uint32_t vector);
+
+/*
+ * irq: an interrupt that came while softirqs wait on this core is over, the EOI was sent; asked at
+ * the end of each, when softirq_pending is not 0. Turns interrupts on meanwhile, and off again.
+ * Context: interrupts off, in no handler.
+ */
+void softirq_interrupt(void);
 
 /* smp: the call-on-core interrupt. Context: hardirq. */
 void smp_call_interrupt(void);

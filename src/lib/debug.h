@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "arch/arch.h"
 #include "lib/panic.h"
 
@@ -17,7 +19,7 @@ enum { DEBUG_KERNEL = CARILLON_DEBUG };
  * Contexts, as the prototypes of the tree name them. The debug kernel keeps account of them; the
  * plain one does not know.
  */
-enum context { CONTEXT_THREAD, CONTEXT_HARDIRQ, CONTEXT_NMI };
+enum context { CONTEXT_THREAD, CONTEXT_SOFTIRQ, CONTEXT_HARDIRQ, CONTEXT_NMI };
 
 /*
  * A handler of kind `context` (not THREAD) begins. Returns: what context_leave() wants back.
@@ -39,6 +41,41 @@ enum context context_now(void);
 
 /* The name of a context, for a message. Context: any. */
 const char *context_name(enum context context);
+
+/* ---- what may be done where; debug kernel only ------------------------------------------------
+ * Each is a panic that names the place from which the function was called that asks.
+ */
+
+/* Interrupts come on here: not in a handler, nor under a lock that wants them off. Context: any. */
+void context_check_irq_enable(void);
+
+/* local_bh_enable() is called: with interrupts on, and as often as local_bh_disable() before it.
+ * Context: any. */
+void context_check_bh_enable(void);
+
+/* `what` may sleep, and was called at `pc`: in a thread, interrupts and softirqs on, no spin lock
+ * held. Context: any. */
+void context_check_sleep(const char *what, uintptr_t pc);
+
+/* `what` touches a program's memory, and was called at `pc`: in a thread, softirqs on. Context:
+ * any.
+ */
+void context_check_user_copy(const char *what, uintptr_t pc);
+
+/* `what` was asked for memory at `pc`: in a handler or a softirq it has to be `atomic`. Context:
+ * any.
+ */
+void context_check_alloc(const char *what, bool atomic, uintptr_t pc);
+
+/* The handler's function that runs from here on, for the message should its rules be broken. */
+void context_note_handler(uintptr_t fn);
+
+/* At the head of every function that may sleep: tell who called it where it must not. */
+#define might_sleep()                                                                              \
+    do {                                                                                           \
+        if (DEBUG_KERNEL)                                                                          \
+            context_check_sleep(__func__, (uintptr_t)__builtin_return_address(0));                 \
+    } while (0)
 
 /* What a function's prototype says of its context: the debug kernel panics where it is broken. */
 #define ASSERT_CONTEXT(cond)                                                                       \

@@ -14,9 +14,15 @@ enum lock_rank {
     RANK_CONSOLE,
     RANK_SPACE, /* a page fault takes it, also that of a user copy under the locks above */
 
+    /* Held with softirqs off, interrupts on or off: threads and softirqs take them, no handler. */
+    RANK_BH_OFF,
+
     /* Held with interrupts off. */
     RANK_IRQS_OFF,
     RANK_TTY_INPUT = RANK_IRQS_OFF,
+    RANK_WORK, /* handlers queue works, so what they hold stands above */
+    RANK_WORK_POOL,
+    RANK_KTHREADD,
     RANK_WAIT_QUEUE,
     RANK_RUN_QUEUE,
     RANK_TIMERS,
@@ -24,6 +30,7 @@ enum lock_rank {
     RANK_IRQ_DESC,
     RANK_IRQ,
     RANK_IOAPIC,
+    RANK_TASKLET,
     RANK_STACKS,
     RANK_KVA,
     RANK_HEAP,

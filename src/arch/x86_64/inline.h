@@ -59,9 +59,15 @@ static inline uint64_t arch_flags(void)
     return flags;
 }
 
+/* Would arch_irq_restore() of these flags turn interrupts on? */
+static inline bool arch_flags_enable_irqs(uint64_t flags)
+{
+    return (flags & X86_FLAGS_IF) != 0;
+}
+
 static inline bool arch_irqs_enabled(void)
 {
-    return (arch_flags() & X86_FLAGS_IF) != 0;
+    return arch_flags_enable_irqs(arch_flags());
 }
 
 static inline void arch_irq_enable(void)
@@ -83,7 +89,7 @@ static inline uint64_t arch_irq_save(void)
 
 static inline void arch_irq_restore(uint64_t flags)
 {
-    if ((flags & X86_FLAGS_IF) != 0)
+    if (arch_flags_enable_irqs(flags))
         arch_irq_enable();
     else
         arch_irq_disable();

@@ -53,6 +53,8 @@ enum arch_counter {
  * is a template of which each core has its copy. this_cpu(name) is an lvalue in this core's copy
  * (one GS-relative access, so a scalar is read or written whole without disabling anything);
  * this_cpu_inc(name) adds 1 to a 32-bit counter there, sequentially consistent;
+ * this_cpu_add(name, n) and this_cpu_or(name, bits) change a 32-bit word that only this core writes
+ * so that no interrupt comes in between, and keep the compiler's order of accesses around them;
  * this_cpu_ptr(name) is its ordinary address, valid while the caller stays on this core;
  * percpu_of(cpu, name) is another core's copy, and the only way to it.
  */

@@ -58,8 +58,7 @@ void softirq_raise(enum softirq nr);
  */
 static inline void local_bh_disable(void)
 {
-    this_cpu(softirq_off) += 1; /* one instruction, so no interrupt comes in its midst */
-    __asm__ volatile("" : : : "memory");
+    this_cpu_add(softirq_off, 1);
 }
 
 /* What local_bh_enable() does if something waits. */
@@ -69,8 +68,7 @@ static inline void local_bh_enable(void)
 {
     if (DEBUG_KERNEL)
         context_check_bh_enable();
-    __asm__ volatile("" : : : "memory");
-    this_cpu(softirq_off) -= 1;
+    this_cpu_add(softirq_off, -1);
     if (this_cpu(softirq_off) == 0 && this_cpu(softirq_pending) != 0)
         softirq_run_pending();
 }

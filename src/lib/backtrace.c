@@ -4,6 +4,8 @@
  */
 #include "lib/backtrace.h"
 
+#include "lib/text.h"
+
 /* Linker symbols; the table is empty in the first link. */
 extern const char text_start[], text_end[], symbol_names[];
 extern const struct symbol symbols_start[], symbols_end[];
@@ -18,6 +20,31 @@ bool backtrace_symbol(uintptr_t address, struct symbol_place *place)
         .names = symbol_names,
     };
     return symbols_find(&kernel, address, place);
+}
+
+/* `before`: bytes by which to look before `pc` for its function. */
+static struct backtrace_place place_of(uintptr_t pc, uintptr_t before)
+{
+    struct backtrace_place place;
+    struct symbol_place symbol;
+    if (!backtrace_symbol(pc - before, &symbol))
+        (void)snprintf(place.text, sizeof(place.text), "0x%llx", (unsigned long long)pc);
+    else if (symbol.offset + before == 0)
+        (void)snprintf(place.text, sizeof(place.text), "%s", symbol.name);
+    else
+        (void)snprintf(place.text, sizeof(place.text), "%s+0x%zx", symbol.name,
+                       symbol.offset + before);
+    return place;
+}
+
+struct backtrace_place backtrace_return(uintptr_t pc)
+{
+    return place_of(pc, 1); /* a call that never returns may be its function's last instruction */
+}
+
+struct backtrace_place backtrace_function(uintptr_t pc)
+{
+    return place_of(pc, 0);
 }
 
 static void log_call(enum log_level level, const struct arch_call *call)

@@ -11,6 +11,16 @@
 /* Where `address` lies in the kernel. Returns: as symbols_find(). Context: any. */
 bool backtrace_symbol(uintptr_t address, struct symbol_place *place);
 
+/* A place in the kernel, as people read it: name+0x12. */
+struct backtrace_place {
+    char text[64];
+};
+
+/* The place to which a call returns, named by the function that called; and that of a function, for
+ * a pointer to it. Context: any. */
+struct backtrace_place backtrace_return(uintptr_t pc);
+struct backtrace_place backtrace_function(uintptr_t pc);
+
 /*
  * Log these calls, at this level; if there are more than BACKTRACE_CALLS, that there are more.
  * Context: any. Sleeps: no. Locks: none.

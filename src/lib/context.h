@@ -18,21 +18,22 @@
 #include "arch/arch.h"
 #include "lib/debug.h"
 
-/* P: interrupt handlers that this core is in: 0 or 1, for they run with interrupts off. stubs.asm
- * counts; an NMI does not, nor does what a core answers while it spins. */
-DECLARE_PERCPU(uint32_t, interrupt_depth);
-
-/* P: not 0: this core runs no softirq at an interrupt's end. The nested local_bh_disable(), and
+/* P: not 0: this core runs no softirqs at an interrupt's end. The nested local_bh_disable(), and
  * SOFTIRQ_RUNNING while it runs softirqs. */
 DECLARE_PERCPU(uint32_t, softirq_off);
 enum { SOFTIRQ_RUNNING = 1 << 16 };
 
+/* P: what percpu_irq_depth is where no handler runs: -1, or where this core runs softirqs what it
+ * was when they began. */
+DECLARE_PERCPU(int32_t, softirq_irq_depth);
+
 /* ---- where are we? --------------------------------------------------------------------------- */
 
-/* In an interrupt handler? One that was interrupted by an NMI counts. */
+/* In an interrupt handler? (What a core answers while it spins does not count, nor an NMI.)
+ * Softirqs at an interrupt's end are on that interrupt's stack, and no handler. */
 static inline bool in_hardirq(void)
 {
-    return this_cpu(interrupt_depth) != 0;
+    return this_cpu(percpu_irq_depth) != this_cpu(softirq_irq_depth);
 }
 
 /* Running softirqs, or in an interrupt that came meanwhile? */

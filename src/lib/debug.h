@@ -27,11 +27,15 @@ enum context { CONTEXT_THREAD, CONTEXT_SOFTIRQ, CONTEXT_HARDIRQ, CONTEXT_NMI };
  */
 unsigned context_enter(enum context context);
 
+/* The same, and messages name `fn`, the function that runs from here on. */
+unsigned context_enter_function(enum context context, uintptr_t fn);
+
 /* The same for an interrupt: a panic if a lock is held that wants them off. */
 unsigned context_enter_interrupt(void);
 
 /*
- * The handler ends. One that keeps a lock, or turned interrupts on, is a panic.
+ * The handler ends. One that keeps a lock, or changed the interrupt flag or the depth of
+ * local_bh_disable(), is a panic.
  * Context: any; debug kernel only.
  */
 void context_leave(enum context context, unsigned entered);
@@ -57,6 +61,9 @@ void context_check_bh_enable(void);
  * held. Context: any. */
 void context_check_sleep(const char *what, uintptr_t pc);
 
+/* `fn`, which may sleep, has come back: nothing is off, and no spin lock held. Context: any. */
+void context_check_thread(uintptr_t fn);
+
 /* `what` touches a program's memory, and was called at `pc`: in a thread, softirqs on. Context:
  * any.
  */
@@ -66,9 +73,6 @@ void context_check_user_copy(const char *what, uintptr_t pc);
  * any.
  */
 void context_check_alloc(const char *what, bool atomic, uintptr_t pc);
-
-/* The handler's function that runs from here on, for the message should its rules be broken. */
-void context_note_handler(uintptr_t fn);
 
 /* At the head of every function that may sleep: tell who called it where it must not. */
 #define might_sleep()                                                                              \

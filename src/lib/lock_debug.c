@@ -12,10 +12,10 @@
 #include <stdbool.h>
 
 #include "lib/backtrace.h"
+#include "lib/context.h"
 #include "lib/debug.h"
 #include "lib/log.h"
 #include "lib/spinlock.h"
-#include "lib/text.h"
 
 enum { HELD_MAX = 16 };
 
@@ -57,25 +57,19 @@ static unsigned find(const struct held_locks *held, const struct spinlock *lock)
     return HELD_MAX;
 }
 
+static bool is_for_threads(const struct spinlock *lock)
+{
+    return lock->rank < RANK_BH_OFF;
+}
+
+static bool wants_softirqs_off(const struct spinlock *lock)
+{
+    return lock->rank >= RANK_BH_OFF && lock->rank < RANK_IRQS_OFF;
+}
+
 static bool wants_irqs_off(const struct spinlock *lock)
 {
     return lock->rank >= RANK_IRQS_OFF;
-}
-
-/* A place in the kernel, as people read it. */
-struct place {
-    char text[64];
-};
-
-static struct place place_of(uintptr_t pc)
-{
-    struct place place;
-    struct symbol_place symbol;
-    if (backtrace_symbol(pc - 1, &symbol)) /* the call, not what comes after it */
-        (void)snprintf(place.text, sizeof(place.text), "%s+0x%zx", symbol.name, symbol.offset + 1);
-    else
-        (void)snprintf(place.text, sizeof(place.text), "0x%llx", (unsigned long long)pc);
-    return place;
 }
 
 /* ---- taking and giving back ------------------------------------------------------------------ */
@@ -83,10 +77,20 @@ static struct place place_of(uintptr_t pc)
 static void check_context(const struct spinlock *lock, uintptr_t pc)
 {
     if (context_now() == CONTEXT_NMI)
-        panic("lock \"%s\" taken in an NMI at %s", lock->name, place_of(pc).text);
+        panic("lock \"%s\" taken in an NMI at %s", lock->name, backtrace_return(pc).text);
     if (wants_irqs_off(lock) && arch_irqs_enabled())
         panic("lock \"%s\" taken with interrupts on at %s: a handler may want it", lock->name,
-              place_of(pc).text);
+              backtrace_return(pc).text);
+    if (is_for_threads(lock) && context_now() != CONTEXT_THREAD)
+        panic("lock \"%s\" taken in %s at %s: threads alone take it", lock->name,
+              context_name(context_now()), backtrace_return(pc).text);
+    if (wants_softirqs_off(lock) && context_now() == CONTEXT_HARDIRQ)
+        panic(
+            "lock \"%s\" taken in an interrupt handler at %s: softirqs hold it with interrupts on",
+            lock->name, backtrace_return(pc).text);
+    if (wants_softirqs_off(lock) && this_cpu(softirq_off) == 0 && arch_irqs_enabled())
+        panic("lock \"%s\" taken with softirqs on at %s: one of them may want it", lock->name,
+              backtrace_return(pc).text);
 }
 
 static void check_order(const struct spinlock *lock, uintptr_t pc)
@@ -96,12 +100,12 @@ static void check_order(const struct spinlock *lock, uintptr_t pc)
         const struct spinlock *other = lock_at(held, i);
         if (other == lock)
             panic("lock \"%s\" taken twice: at %s and at %s", lock->name,
-                  place_of(pc_at(held, i)).text, place_of(pc).text);
+                  backtrace_return(pc_at(held, i)).text, backtrace_return(pc).text);
         if (other->rank >= lock->rank)
             panic("lock order: \"%s\" (rank %u) taken at %s while holding \"%s\" (rank %u), taken "
                   "at %s",
-                  lock->name, lock->rank, place_of(pc).text, other->name, other->rank,
-                  place_of(pc_at(held, i)).text);
+                  lock->name, lock->rank, backtrace_return(pc).text, other->name, other->rank,
+                  backtrace_return(pc_at(held, i)).text);
     }
 }
 
@@ -110,10 +114,10 @@ void lock_debug_before(const struct spinlock *lock, uintptr_t pc)
     if (panic_is_here())
         return;
     check_context(lock, pc);
-    if (!wants_irqs_off(lock) && !arch_irqs_enabled() &&
+    if (is_for_threads(lock) && !arch_irqs_enabled() &&
         atomic_load_explicit(&irqs_open, memory_order_relaxed))
         panic("lock \"%s\" waited for with interrupts off at %s: its holder may wait for this core",
-              lock->name, place_of(pc).text);
+              lock->name, backtrace_return(pc).text);
     check_order(lock, pc);
 }
 
@@ -126,7 +130,7 @@ void lock_debug_taken(const struct spinlock *lock, uintptr_t pc)
     struct held_locks *held = this_cpu_ptr(held_locks);
     unsigned count = count_of(held);
     if (count == HELD_MAX)
-        panic("more than %d locks held; the last at %s", HELD_MAX, place_of(pc).text);
+        panic("more than %d locks held; the last at %s", HELD_MAX, backtrace_return(pc).text);
     atomic_store_explicit(&held->list[count].lock, lock, memory_order_relaxed);
     atomic_store_explicit(&held->list[count].pc, pc, memory_order_relaxed);
     atomic_store_explicit(&held->count, count + 1, memory_order_relaxed);
@@ -176,12 +180,23 @@ const struct spinlock *lock_debug_irqs_off(void)
     return NULL;
 }
 
+bool lock_debug_last(const struct spinlock **lock, uintptr_t *pc)
+{
+    const struct held_locks *held = this_cpu_ptr(held_locks);
+    unsigned count = count_of(held);
+    if (count == 0)
+        return false;
+    *lock = lock_at(held, count - 1);
+    *pc = pc_at(held, count - 1);
+    return true;
+}
+
 void lock_debug_none(const char *what)
 {
     const struct held_locks *held = this_cpu_ptr(held_locks);
     if (!panic_is_here() && count_of(held) != 0)
         panic("lock \"%s\", taken at %s, is still held where the core %s", lock_at(held, 0)->name,
-              place_of(pc_at(held, 0)).text, what);
+              backtrace_return(pc_at(held, 0)).text, what);
 }
 
 void lock_debug_irqs_open(void)
@@ -198,7 +213,7 @@ void lock_debug_log_holder(const struct spinlock *lock)
         unsigned i = find(held, lock);
         if (i < HELD_MAX)
             log_warn("core %u holds \"%s\", taken at %s", cpu, lock->name,
-                     place_of(pc_at(held, i)).text);
+                     backtrace_return(pc_at(held, i)).text);
     }
 }
 
@@ -207,5 +222,5 @@ void lock_debug_log(cpu_t cpu)
     const struct held_locks *held = percpu_of(cpu, held_locks);
     for (unsigned i = 0; i < count_of(held) && i < HELD_MAX; i++)
         log_line(LOG_EMERG, "  holds \"%s\", taken at %s", lock_at(held, i)->name,
-                 place_of(pc_at(held, i)).text);
+                 backtrace_return(pc_at(held, i)).text);
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "arch/arch.h"
@@ -27,6 +28,10 @@ void lock_debug_released(const struct spinlock *lock);
 
 /* How many locks this core holds. Context: any. */
 unsigned lock_debug_count(void);
+
+/* The lock that this core took last of those that it holds, and where. Returns: false if it holds
+ * none. Context: any. */
+bool lock_debug_last(const struct spinlock **lock, uintptr_t *pc);
 
 /* A lock that this core holds and that wants interrupts off, or NULL. Context: any. */
 const struct spinlock *lock_debug_irqs_off(void);

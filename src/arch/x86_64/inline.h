@@ -38,6 +38,13 @@ DECLARE_PERCPU(uint64_t, percpu_counters[ARCH_COUNTERS]); /* P: written by this 
  */
 #define this_cpu_inc(name) __asm__ volatile("lock incl %%gs:%0" : "+m"(name) : : "memory", "cc")
 
+/* Change a 32-bit word of this core by one instruction, which no interrupt can cut in two; for what
+ * other cores do not write. */
+#define this_cpu_add(name, n)                                                                      \
+    __asm__ volatile("addl %1, %%gs:%0" : "+m"(name) : "ir"((uint32_t)(n)) : "memory", "cc")
+#define this_cpu_or(name, bits)                                                                    \
+    __asm__ volatile("orl %1, %%gs:%0" : "+m"(name) : "ir"((uint32_t)(bits)) : "memory", "cc")
+
 enum { X86_FLAGS_IF = 1 << 9 };
 
 extern cpu_t cpu_count; /* I: cpus.c */

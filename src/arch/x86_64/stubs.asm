@@ -8,6 +8,7 @@
 ;     bool irq_dispatch(uint32_t vector)                for the users' vectors
 ;     void device_interrupt(uint32_t vector)            for the devices', from 239 up; it ends them
 ;     void kernel_interrupt(uint32_t vector)            for the kernel's own, from 249 up
+;     void softirq_interrupt(void)                      when one of these is over and softirqs wait
 ;
 ; Entries of their own have the two gates, int 0x80 and the syscall instruction, which enable
 ; interrupts and call what their table (syscall/table.asm) holds for the number in rax; and NMI, #DF
@@ -20,6 +21,7 @@
 
 extern trap_dispatch, trap_return_work, gate_check
 extern irq_dispatch, interrupt_without_work, device_interrupt, kernel_interrupt, lapic_eoi
+extern softirq_interrupt, softirq_pending
 extern int80_calls, linux_calls
 extern cpu_tss, syscall_user_rsp, percpu_work_due, percpu_irq_depth, percpu_irq_stack_top
 
@@ -195,6 +197,13 @@ exception_common:
     iretq
 %endmacro
 
+; The handler has returned and the EOI is sent. Softirqs run before the look at percpu_work_due: they
+; may owe such work.
+%macro LOOK_FOR_SOFTIRQS 0
+    cmp dword [gs:rel softirq_pending], 0
+    jne .softirqs
+%endmacro
+
 ; %1 is the macro of what there is to do: edi = the vector, rbp = the frame.
 %macro INTERRUPT 1
     test byte [rsp + 24], 3             ; CS of what was interrupted
@@ -202,6 +211,8 @@ exception_common:
     INTERRUPT_BEGIN                     ; the kernel never sets DF
     %1
 .to_kernel:
+    LOOK_FOR_SOFTIRQS
+.leave_to_kernel:
     INTERRUPT_TO_KERNEL
 .from_user:
     swapgs
@@ -209,7 +220,14 @@ exception_common:
     INTERRUPT_BEGIN
     %1
 .to_user:
+    LOOK_FOR_SOFTIRQS
+.leave_to_user:
     INTERRUPT_TO_USER
+.softirqs:
+    call softirq_interrupt              ; interrupts are on meanwhile, and off again
+    test byte [rbp + FRAME_CS], 3
+    jz .leave_to_kernel
+    jmp .leave_to_user
 %endmacro
 
 %macro TAKE_IRQ 0

@@ -22,6 +22,8 @@
 #include "proc/shutdown.h"
 #include "proc/tty.h"
 #include "sched/irq_thread.h"
+#include "sched/ksoftirqd.h"
+#include "sched/kthreadd.h"
 #include "sched/thread.h"
 #include "smp/call.h"
 #include "smp/cores.h"
@@ -262,6 +264,14 @@ __attribute__((noreturn)) static void core_main(void)
     sched_idle(idle_work);
 }
 
+/* Threads for what handlers leave undone. */
+static void start_kernel_threads(void)
+{
+    if (kthreadd_start() != 0)
+        panic("not enough memory for the kernel's own threads");
+    ksoftirqd_start();
+}
+
 /* The first thread: on the boot core, since self-tests count on that and a program may as well. */
 static void start_first_thread(void)
 {
@@ -313,6 +323,7 @@ void kmain(const char *cmdline)
 
     warp_check(); /* needs: all cores that will be online */
     log_drain();
-    start_first_thread(); /* needs: everything */
+    start_kernel_threads(); /* needs: cores that run threads */
+    start_first_thread();   /* needs: everything */
     sched_idle(idle_work);
 }

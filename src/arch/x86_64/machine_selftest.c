@@ -11,6 +11,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/trap.h"
+#include "arch/x86_64/vectors.h"
 #include "lib/debug.h"
 #include "lib/panic.h"
 #include "lib/selftest.h"

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A core's ksoftirqd is woken by irq/softirq.c, through the hook, and asks there whether it is due.
+ * It gives way at thread_point() like any long work in the kernel, so threads get their share of
+ * the core, however many interrupts come.
+ */
+#include "sched/ksoftirqd.h"
+
+#include "irq/softirq.h"
+#include "lib/debug.h"
+#include "lib/text.h"
+#include "sched/kthreadd.h"
+#include "sched/thread.h"
+#include "sched/wait.h"
+
+struct ksoftirqd {
+    struct kthread_wish wish;
+    struct wait_queue due;
+    bool asked_for; /* P: this core, interrupts off */
+};
+
+static DEFINE_PERCPU(struct ksoftirqd, ksoftirqd);
+
+static bool is_due(void *arg)
+{
+    (void)arg;
+    return softirq_thread_is_due();
+}
+
+static void run(void *arg)
+{
+    struct ksoftirqd *self = arg;
+    for (;;) {
+        (void)wait_for(&self->due, is_due, NULL, WAIT_FOR_EVER);
+        while (softirq_thread_is_due()) {
+            softirq_run_in_thread();
+            thread_point();
+        }
+    }
+}
+
+/* The hook. Context: interrupts off, on core `cpu`. */
+static void wake(cpu_t cpu)
+{
+    struct ksoftirqd *self = this_cpu_ptr(ksoftirqd);
+    if (self->asked_for) {
+        wake_one(&self->due);
+        return;
+    }
+    self->asked_for = true;
+    self->wish.fn = run;
+    self->wish.arg = self;
+    self->wish.cpu = cpu;
+    (void)snprintf(self->wish.name, sizeof(self->wish.name), "ksoftirqd/%u", cpu);
+    wait_queue_init(&self->due);
+    kthreadd_ask(&self->wish);
+}
+
+void ksoftirqd_start(void)
+{
+    softirq_set_thread(wake);
+}

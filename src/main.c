@@ -7,6 +7,8 @@
 #include "fs/device.h"
 #include "fs/memfs.h"
 #include "irq/irq.h"
+#include "irq/tasklet.h"
+#include "irq/timer.h"
 #include "lib/backtrace.h"
 #include "lib/console.h"
 #include "lib/debug.h"
@@ -124,6 +126,8 @@ static void start_interrupts(void)
 {
     if (irq_init() != 0 || irq_cpu_prepare(0) != 0)
         panic("not enough memory for the interrupt tables");
+    timer_open_softirq();
+    tasklet_start();
     smp_init();
     call_init();
     sched_core_init();

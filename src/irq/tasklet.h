@@ -26,7 +26,7 @@ struct tasklet {
     unsigned killers;      /* L: while not 0 it is not scheduled */
     bool scheduled;        /* L: it is to run */
     bool listed;           /* L: a core has it in its list */
-    _Atomic bool running;  /* L, and read by who waits: its function is being called */
+    bool running;          /* L: its function is being called */
 };
 
 #define TASKLET(function, argument)                                                                \

@@ -3,21 +3,26 @@
  * The queues, and the interrupt that serves them.
  *
  * A function runs with the queue's lock dropped, so that it may start timers, its own too. Until it
- * has returned, `running` names it: that is what timer_cancel() waits for.
+ * has returned, `running` names it: that is what timer_cancel() waits for. A soft timer that is due
+ * goes to a second list, from which SOFTIRQ_TIMER takes it.
  */
 #include "irq/timer.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "irq/softirq.h"
 #include "lib/debug.h"
 #include "lib/panic.h"
 #include "lib/spinlock.h"
 
+enum { HARD, SOFT }; /* an index: timer->soft */
+
 struct timer_queue {
     struct spinlock lock;
-    struct list_node timers;       /* L: the first is due first */
-    struct timer *_Atomic running; /* its function is being called */
+    struct list_node timers;          /* L: the first is due first */
+    struct list_node due;             /* L: soft ones whose time has come */
+    struct timer *_Atomic running[2]; /* its function is being called */
 };
 
 static DEFINE_PERCPU(struct timer_queue, timer_queue);
@@ -32,7 +37,9 @@ void timer_cpu_prepare(cpu_t cpu)
     struct timer_queue *queue = percpu_of(cpu, timer_queue);
     queue->lock = (struct spinlock)SPINLOCK(RANK_TIMERS, "timers");
     list_init(&queue->timers);
-    atomic_init(&queue->running, NULL);
+    list_init(&queue->due);
+    atomic_init(&queue->running[HARD], NULL);
+    atomic_init(&queue->running[SOFT], NULL);
 }
 
 /* Program the hardware for the first timer. Locks: caller holds the queue's. */
@@ -76,6 +83,11 @@ void timer_start(struct timer *timer, uint64_t ns)
     arch_irq_restore(flags);
 }
 
+static struct timer *_Atomic *running_of(const struct timer *timer, struct timer_queue *queue)
+{
+    return &queue->running[timer->soft ? SOFT : HARD];
+}
+
 /* Take it out of its queue. Returns: was it there? *running: is its function being called? */
 static bool take_back(struct timer *timer, struct timer_queue *queue, bool *running)
 {
@@ -84,7 +96,7 @@ static bool take_back(struct timer *timer, struct timer_queue *queue, bool *runn
     if (queued)
         list_remove(&timer->node); /* the hardware may come for nothing, once */
     timer->queued = false;
-    *running = atomic_load_explicit(&queue->running, memory_order_relaxed) == timer;
+    *running = atomic_load_explicit(running_of(timer, queue), memory_order_relaxed) == timer;
     spin_unlock_irqrestore(&queue->lock, flags);
     return queued;
 }
@@ -96,7 +108,7 @@ bool timer_cancel(struct timer *timer)
     while (running) {
         ASSERT(queue != this_cpu_ptr(timer_queue)); /* else we are in that function */
         /* acquire: what the function did is seen */
-        while (atomic_load_explicit(&queue->running, memory_order_acquire) == timer)
+        while (atomic_load_explicit(running_of(timer, queue), memory_order_acquire) == timer)
             spin_turn();
         kept |= take_back(timer, queue, &running); /* it may have started itself anew */
     }
@@ -112,23 +124,57 @@ static struct timer *take_due(struct timer_queue *queue)
     if (timer->due_ns > arch_clock_ns())
         return NULL;
     list_remove(&timer->node);
-    timer->queued = false;
     return timer;
+}
+
+/* Locks: caller holds the queue's, which is given back meanwhile. `flags`: for that while. */
+static void call(struct timer_queue *queue, struct timer *timer, uint64_t flags)
+{
+    struct timer *_Atomic *running = running_of(timer, queue);
+    timer->queued = false;
+    atomic_store_explicit(running, timer, memory_order_relaxed);
+    spin_unlock_irqrestore(&queue->lock, flags);
+    enum context context = timer->soft ? CONTEXT_SOFTIRQ : CONTEXT_HARDIRQ;
+    unsigned entered = DEBUG_KERNEL ? context_enter_function(context, (uintptr_t)timer->fn) : 0;
+    timer->fn(timer);
+    if (DEBUG_KERNEL)
+        context_leave(context, entered);
+    (void)spin_lock_irqsave(&queue->lock);
+    /* release: pairs with timer_cancel(); the timer is its owner's from here on */
+    atomic_store_explicit(running, NULL, memory_order_release);
 }
 
 void timer_interrupt(void)
 {
     struct timer_queue *queue = this_cpu_ptr(timer_queue);
     struct timer *timer;
-    spin_lock(&queue->lock);
+    uint64_t flags = spin_lock_irqsave(&queue->lock);
     while ((timer = take_due(queue)) != NULL) {
-        atomic_store_explicit(&queue->running, timer, memory_order_relaxed);
-        spin_unlock(&queue->lock);
-        timer->fn(timer);
-        spin_lock(&queue->lock);
-        /* release: pairs with timer_cancel(); the timer is its owner's from here on */
-        atomic_store_explicit(&queue->running, NULL, memory_order_release);
+        if (timer->soft) {
+            list_push_back(&queue->due, &timer->node);
+            softirq_raise(SOFTIRQ_TIMER);
+        } else {
+            call(queue, timer, flags);
+        }
     }
     arm_first(queue, arch_clock_ns());
     spin_unlock(&queue->lock);
+}
+
+/* SOFTIRQ_TIMER. */
+static void call_soft_timers(void)
+{
+    struct timer_queue *queue = this_cpu_ptr(timer_queue);
+    uint64_t flags = spin_lock_irqsave(&queue->lock);
+    while (!list_is_empty(&queue->due)) {
+        struct timer *timer = timer_of(queue->due.next);
+        list_remove(&timer->node);
+        call(queue, timer, flags);
+    }
+    spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+void timer_open_softirq(void)
+{
+    softirq_open(SOFTIRQ_TIMER, call_soft_timers);
 }

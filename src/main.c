@@ -27,6 +27,7 @@
 #include "sched/ksoftirqd.h"
 #include "sched/kthreadd.h"
 #include "sched/thread.h"
+#include "sched/workqueue.h"
 #include "smp/call.h"
 #include "smp/cores.h"
 #include "smp/ipi.h"
@@ -271,7 +272,7 @@ __attribute__((noreturn)) static void core_main(void)
 /* Threads for what handlers leave undone. */
 static void start_kernel_threads(void)
 {
-    if (kthreadd_start() != 0)
+    if (kthreadd_start() != 0 || workqueue_start() != 0)
         panic("not enough memory for the kernel's own threads");
     ksoftirqd_start();
 }

@@ -30,7 +30,7 @@ static bool try_lock(void *mutex)
 
 void mutex_lock(struct mutex *mutex)
 {
-    ASSERT_THREAD();
+    might_sleep();
     ASSERT(atomic_load_explicit(&mutex->owner, memory_order_relaxed) != thread_current());
     if (!mutex_trylock(mutex))
         (void)wait_for(&mutex->waiters, try_lock, mutex, WAIT_FOR_EVER);

@@ -25,6 +25,7 @@
  *     I5  got work: if more waits elsewhere, tell another idle core
  */
 #include "irq/timer.h"
+#include "lib/context.h"
 #include "lib/debug.h"
 #include "lib/delay.h"
 #include "lib/errno.h"
@@ -33,6 +34,7 @@
 #include "lib/spinlock.h"
 #include "lib/text.h"
 #include "sched/run_queue.h"
+#include "sched/workqueue_internal.h"
 #include "smp/cores.h"
 #include "smp/wait.h"
 
@@ -240,8 +242,10 @@ void sched_begin(void)
 static void give_way(bool whole_slice)
 {
     ASSERT_THREAD();
-    if (DEBUG_KERNEL)
+    if (DEBUG_KERNEL) {
         lock_debug_none("turns to another thread");
+        ASSERT(this_cpu(softirq_off) == 0);
+    }
     uint64_t flags = arch_irq_save();
     struct run_queue *queue = this_cpu_ptr(run_queue);
     spin_lock(&queue->lock);
@@ -254,6 +258,7 @@ static void give_way(bool whole_slice)
 
 void thread_yield(void)
 {
+    might_sleep();
     give_way(true);
 }
 
@@ -283,6 +288,7 @@ bool thread_is_due(void)
 
 void thread_point(void)
 {
+    might_sleep();
     if (thread_is_due())
         give_way(false);
 }
@@ -318,11 +324,8 @@ void thread_cancel_block(void)
     set_state(THREAD_READY);
 }
 
-void thread_block(void)
+static void block(void)
 {
-    ASSERT_THREAD();
-    if (DEBUG_KERNEL)
-        lock_debug_none("blocks");
     uint64_t flags = arch_irq_save();
     struct run_queue *queue = this_cpu_ptr(run_queue);
     spin_lock(&queue->lock);
@@ -333,6 +336,17 @@ void thread_block(void)
     else
         spin_unlock(&queue->lock); /* woken meanwhile */
     arch_irq_restore(flags);
+}
+
+void thread_block(void)
+{
+    struct worker *worker = thread_current()->worker;
+    might_sleep();
+    if (worker != NULL)
+        worker_blocks(worker);
+    block();
+    if (worker != NULL)
+        worker_goes_on(worker);
 }
 
 bool thread_wake(struct thread *thread)

@@ -145,6 +145,7 @@ static bool has_ended(void *arg)
 
 void thread_join(struct thread *thread)
 {
+    might_sleep();
     (void)wait_for(&thread->ended, has_ended, thread, WAIT_FOR_EVER);
     /* it is a few instructions from leaving its core for good; then its memory goes with the
      * caller's reference, so that what is free afterwards is what was free before */

@@ -19,6 +19,7 @@
 #include "smp/tlb.h"
 
 struct process;
+struct worker;
 
 enum { THREAD_NAME_MAX = 16 };
 
@@ -52,6 +53,7 @@ struct thread {
     struct tlb_space *space;    /* P: its own: the address space that it runs in */
     struct process *process;    /* P: its own: NULL for a kernel thread */
     struct claim *claims;       /* P: its own: the first (sched/claim.c) */
+    struct worker *worker;      /* P: its own: NULL but for a workqueue's */
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -64,7 +64,7 @@ static void alarm_stop(struct alarm *alarm, uint64_t ns)
 void thread_sleep(uint64_t ns)
 {
     struct alarm alarm;
-    ASSERT_THREAD();
+    might_sleep();
     alarm_set(&alarm, ns);
     for (;;) {
         thread_prepare_block();
@@ -121,10 +121,11 @@ static bool sleep_until(struct wait_queue *queue, bool (*ready)(void *), void *a
 bool wait_for(struct wait_queue *queue, bool (*ready)(void *arg), void *arg, uint64_t timeout_ns)
 {
     ASSERT_THREAD();
+    if (timeout_ns == 0)
+        return ready(arg);
+    might_sleep();
     if (ready(arg))
         return true;
-    if (timeout_ns == 0)
-        return false;
     struct alarm alarm;
     alarm_set(&alarm, timeout_ns);
     bool done = sleep_until(queue, ready, arg, &alarm);

@@ -28,23 +28,22 @@
 
 struct workqueue;
 struct work_pool;
-struct thread;
 
 enum { WORKERS_MAX = 32 }; /* of one pool */
 
-/* L: its lock, but for the node: that is the pool's, L: the pool's lock. */
 struct work {
     void (*fn)(struct work *work); /* I */
     struct spinlock lock;
-    struct list_node node;
-    struct work_pool *pool; /* where it waits or runs; without meaning when it does neither */
-    uint64_t queueings;     /* how often it was queued */
-    uint64_t running_last;  /* the queueing for which it runs now */
-    unsigned colour;        /* of the queueing that waits: for workqueue_flush() */
-    unsigned cancellers;    /* while not 0 it cannot be queued */
-    bool pending;           /* it was queued and has not begun */
-    bool running;
-    bool delayed; /* of a delayed work: its timer is set */
+    struct work_pool *pool; /* L: where it waits or runs; without meaning if it does neither */
+    struct list_node node;  /* the pool's lock */
+    bool listed;            /* the pool's lock: it is in the pool's list */
+    bool pending;           /* L: it was queued and has not begun */
+    bool running;           /* L */
+    bool delayed;           /* L: of a delayed work: its timer is set */
+    unsigned cancellers;    /* L: while not 0 it cannot be queued */
+    unsigned colour;        /* L: of the queueing that waits (workqueue_flush) */
+    uint64_t queueings;     /* L: how often it was queued */
+    uint64_t runs_for;      /* L: the queueing for which it runs */
 };
 
 #define WORK(function)                                                                             \
@@ -62,11 +61,11 @@ struct delayed_work {
     struct workqueue *wq; /* L: the work's lock */
 };
 
-void delayed_work_set(struct timer *timer); /* what the timer calls: for DELAYED_WORK() alone */
+void delayed_work_due(struct timer *timer); /* what the timer calls: for DELAYED_WORK() alone */
 
 #define DELAYED_WORK(function)                                                                     \
     {                                                                                              \
-        .work = WORK(function), .timer = TIMER(delayed_work_set)                                   \
+        .work = WORK(function), .timer = TIMER(delayed_work_due)                                   \
     }
 
 void delayed_work_init(struct delayed_work *delayed, void (*fn)(struct work *work));

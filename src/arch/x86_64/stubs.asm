@@ -237,6 +237,10 @@ exception_common:
     call lapic_eoi
 %endmacro
 
+%macro TAKE_DEVICE_INTERRUPT 0
+    call device_interrupt
+%endmacro
+
 %macro TAKE_KERNEL_INTERRUPT 0
     call kernel_interrupt
 %endmacro
@@ -256,9 +260,7 @@ irq_common:
 
 align 16
 device_common:
-    INTERRUPT_ENTRY
-    call device_interrupt
-    INTERRUPT_LEAVE
+    INTERRUPT TAKE_DEVICE_INTERRUPT
 
 align 16
 kernel_common:

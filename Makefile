@@ -182,7 +182,7 @@ $(B)/obj/src/%.c.o: src/%.c $(B)/stamp/kernel | $(GENERATED) need
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(PREFIX_MAP) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 
-$(B)/obj/src/%.asm.o: src/%.asm $(B)/stamp/asm $(OFFSETS) $(B)/gen/syscall_numbers.inc | need
+$(B)/obj/src/%.asm.o: src/%.asm $(B)/stamp/asm $(OFFSETS) $(wildcard src/arch/x86_64/*.inc) $(B)/gen/syscall_numbers.inc | need
 	$(call say,NASM    $<)
 	@mkdir -p $(@D)
 	$(Q)$(NASM) $(ASFLAGS) -MD $(@:.o=.d) -MP -MT $@ -o $@ $<

@@ -38,6 +38,12 @@ void asm_offsets(void)
     DEFINE(FRAME_R9, offsetof(struct trap_frame, r9));
     DEFINE(FRAME_R10, offsetof(struct trap_frame, r10));
     DEFINE(FRAME_R11, offsetof(struct trap_frame, r11));
+    DEFINE(FRAME_RBX, offsetof(struct trap_frame, rbx));
+    DEFINE(FRAME_R12, offsetof(struct trap_frame, r12));
+    DEFINE(FRAME_R13, offsetof(struct trap_frame, r13));
+    DEFINE(FRAME_R14, offsetof(struct trap_frame, r14));
+    DEFINE(FRAME_R15, offsetof(struct trap_frame, r15));
+    DEFINE(FRAME_SIZE, sizeof(struct trap_frame));
     DEFINE(FRAME_RBP, offsetof(struct trap_frame, rbp));
     DEFINE(FRAME_VECTOR, offsetof(struct trap_frame, vector));
     DEFINE(FRAME_CS, offsetof(struct trap_frame, cs));

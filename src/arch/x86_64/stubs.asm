@@ -151,7 +151,7 @@ exception_common:
 ; The frame stays where the CPU began it, on the stack that was interrupted, and rbp points to it
 ; while C runs: so the first interrupt of a core can go over to the core's own stack, and C gives rbp
 ; back as it found it. One that comes on top (in a softirq, interrupts being on there) finds
-; percpu_irq_depth at 0 or more and stays where it is. backtrace.c and interrupts.gdb know of rbp.
+; percpu_irq_depth at 0 or more and stays where it is. backtrace.c and stubs_frames.inc know of rbp.
 ;
 ; As with the gates the whole frame is there for whoever asks, and what C keeps is not restored. The
 ; ways for ring 0 and ring 3 are apart from the first test on, so that none is made twice.
@@ -469,3 +469,5 @@ machine_check_entry:
 ; top of the stack (backtrace.c).
 global trap_stubs_end
 trap_stubs_end:
+
+%include "arch/x86_64/stubs_frames.inc"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What breaks the kernel, or the machine under it, and what a person reads then."""
 
+import struct
 from dataclasses import replace
 
 import pytest
@@ -121,6 +122,17 @@ def test_fault_in_system_call(machine):
                 ("sys_register_ipi", "int80_entry"), cmdline="")
     run.expect[-1 - len(others((1, 2, 3))):-1] = [RING3, *others((1, 2, 3))]
     boot_patched(run, patched.that_faults(run.name, "sys_register_ipi"), machine)
+
+
+def test_breakpoint_at_the_gate(machine):
+    """A #DB at the first instruction of the syscall gate, in ring 0 with the program's stack and GS
+    base, is a panic like any other: the trap has a stack of its own and finds the kernel's GS."""
+    at = patched.addresses()["syscall_entry"]
+    code = b"\x48\xb8" + struct.pack("<Q", at)  # mov rax, syscall_entry
+    code += bytes.fromhex("0f23c0 b802040000 0f23f8 31c0 c3")  # dr0 = rax, dr7 = global 0; return 0
+    run = panic("gate-breakpoint", rf"panic: core 0: #DB debug exception \(trap 1, error code 0x0\) "
+                rf"in the kernel at {at:#x}", ("syscall_entry",), cmdline="")
+    boot_patched(run, patched.kernel(run.name, "sys_register_ipi", code), machine)
 
 
 @pytest.mark.parametrize("rbp", [

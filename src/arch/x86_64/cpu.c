@@ -42,6 +42,9 @@ enum {
 /* Intel SDM vol 3A, "PAT MSR at Power Up or Reset": entry 3, which PROT_DEVICE uses, is UC. */
 #define PAT_POWER_UP UINT64_C(0x0007040600070406)
 
+/* Intel SDM vol 3B, "Debug Control Register (DR7)": no breakpoint; bit 10 is always set. */
+#define DR7_NONE UINT64_C(0x400)
+
 struct cpu_features cpu_features;
 
 enum { GDT_ENTRIES = 8 };
@@ -160,6 +163,7 @@ bool cpu_control_init(void)
     write_cr0((read_cr0() & ~(CR0_EM | CR0_TS | CR0_CD | CR0_NW)) | CR0_WP | CR0_AM | CR0_MP |
               CR0_NE);
     write_cr4(cr4_of(f));
+    write_dr7(DR7_NONE); /* whatever a debugger or the firmware had set */
     if (!fpu_init_cpu())
         return false;
     fpu_reset();

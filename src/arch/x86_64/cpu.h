@@ -59,6 +59,7 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 CONTROL_REGISTER(cr0)
 CONTROL_REGISTER(cr3)
 CONTROL_REGISTER(cr4)
+CONTROL_REGISTER(dr7)
 #undef CONTROL_REGISTER
 
 static inline uint64_t read_cr2(void)

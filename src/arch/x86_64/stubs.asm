@@ -11,8 +11,8 @@
 ;     void softirq_interrupt(void)                      when one of these is over and softirqs wait
 ;
 ; Entries of their own have the two gates, int 0x80 and the syscall instruction, which enable
-; interrupts and call what their table (syscall/table.asm) holds for the number in rax; and NMI, #DF
-; and #MC, which may strike between a ring change and its swapgs: they look at the GS
+; interrupts and call what their table (syscall/table.asm) holds for the number in rax; and NMI, #DF,
+; #MC and #DB, which may strike between a ring change and its swapgs: they look at the GS
 ; base itself instead of at CS (a kernel's is negative). Interrupts are off on entry to all of them
 ; (Intel SDM vol 3A, "Flag Usage By Exception- or Interrupt-Handler Procedure"), DF and AC are as
 ; the interrupted code had them and are cleared here.
@@ -136,6 +136,7 @@ exception_common:
     PUSH_REGISTERS
     cld
     CLAC_IF_SMAP
+.dispatch:
     mov rdi, rsp
     call trap_dispatch                  ; may change the frame; returns with interrupts off
 
@@ -414,11 +415,11 @@ user_leave:
     pop rbx
     ret
 
-; ---- NMI, double fault, machine check ------------------------------------------------------------
+; ---- NMI, double fault, machine check, debug exception -------------------------------------------
 
 ; Each has a stack of its own (the TSS's interrupt stack table), which the CPU begins at its top anew
 ; for each of them: one that came while another of its kind is under way would write over that one's
-; frame. #DF and #MC never return. NMIs are held off until the next iretq (Intel SDM vol 3A,
+; frame. #DF, #MC and, in the kernel, #DB never return. NMIs are held off until the next iretq (Intel SDM vol 3A,
 ; "Handling Multiple NMIs"), whoever executes it: an exception within the NMI handler would open them
 ; too early by its own. So nothing that an NMI calls may fault: it touches the kernel's image, the
 ; core's own data, the log's ring, the Local APIC, and of stacks only what is mapped (backtrace.c); no
@@ -464,6 +465,35 @@ global machine_check_entry
 machine_check_entry:
     push qword 0
     PARANOID_ENTRY machine_check, 18
+
+; A data breakpoint that `mov ss` or `pop ss` meets is reported one instruction later (Intel SDM vol
+; 3A, "Masking Exceptions and Interrupts When Switching Stacks"); if that one is `syscall`, at the
+; first instruction of syscall_entry, in ring 0 with the program's stack and GS base. The kernel sets
+; no breakpoints, ring 3 cannot, and cpu_control_init() takes away what was set before; should one
+; be met in the kernel all the same, it is to be a panic in words. From ring 3, as a program's own
+; single step is, it goes on as any other exception does, on the thread's stack: such a handler may
+; be kept waiting there.
+align 16
+global debug_entry
+debug_entry:
+    push qword 0
+    test byte [rsp + 16], 3             ; CS of what was interrupted
+    jnz .from_user
+    PARANOID_ENTRY debug, 1
+.from_user:
+    swapgs
+    lfence                              ; as in exception_common
+    push qword 1
+    PUSH_REGISTERS
+    cld
+    CLAC_IF_SMAP
+    mov rsi, rsp
+    mov rsp, [gs:rel cpu_tss + TSS_RSP0]
+    sub rsp, FRAME_SIZE
+    mov rdi, rsp
+    mov ecx, FRAME_SIZE / 8
+    rep movsq
+    jmp exception_common.dispatch
 
 ; A return address between trap_stubs and here, but for the interrupts' entries, has its trap frame on
 ; top of the stack (backtrace.c).

@@ -67,6 +67,7 @@ extern const struct extable_entry extable_start[], extable_end[];
 
 extern char syscall_entry[];
 extern char trap_stubs[], int80_entry[], nmi_entry[], double_fault_entry[], machine_check_entry[];
+extern char debug_entry[];
 
 static struct gate idt[VECTOR_COUNT] __attribute__((aligned(16))); /* I: one for all cores */
 static DEFINE_PERCPU(_Atomic uint64_t, nmi_count);
@@ -98,6 +99,7 @@ void idt_init(void)
     set_gate(TRAP_NMI, nmi_entry, IST_NONE, GATE_INTERRUPT);
     set_gate(TRAP_DF, double_fault_entry, IST_NONE, GATE_INTERRUPT);
     set_gate(TRAP_MC, machine_check_entry, IST_NONE, GATE_INTERRUPT);
+    set_gate(TRAP_DB, debug_entry, IST_NONE, GATE_INTERRUPT);
 }
 
 void idt_use_stacks(void)
@@ -105,6 +107,7 @@ void idt_use_stacks(void)
     set_gate(TRAP_NMI, nmi_entry, IST_NMI, GATE_INTERRUPT);
     set_gate(TRAP_DF, double_fault_entry, IST_DF, GATE_INTERRUPT);
     set_gate(TRAP_MC, machine_check_entry, IST_MC, GATE_INTERRUPT);
+    set_gate(TRAP_DB, debug_entry, IST_DB, GATE_INTERRUPT);
 }
 
 void idt_load(void)

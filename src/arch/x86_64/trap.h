@@ -100,9 +100,9 @@ void idt_load(void);
  * only. */
 void idt_init(void);
 
-/* Give NMI, #DF and #MC their stacks. Context: boot cpu only, with a TSS loaded. */
+/* Give NMI, #DF, #MC and #DB their stacks. Context: boot cpu only, with a TSS loaded. */
 void idt_use_stacks(void);
 
 /* Interrupt stack table: entries of the TSS with stacks of their own (1-based, as the gate says).
  */
-enum ist { IST_NONE = 0, IST_NMI = 1, IST_DF = 2, IST_MC = 3, IST_COUNT = 3 };
+enum ist { IST_NONE = 0, IST_NMI = 1, IST_DF = 2, IST_MC = 3, IST_DB = 4, IST_COUNT = 4 };

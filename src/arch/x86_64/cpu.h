@@ -150,10 +150,10 @@ enum {
      * A core's interrupt stack. What may lie on it at once, at worst: the first interrupt's
      * handler or, at its end, the softirqs; the handler of one interrupt on top of these, since
      * handlers run with interrupts off; in each of them a line for the log (about 1 KiB with its
-     * text); an exception's frame, and a panic with its report (3 KiB). That is under 8 KiB; the
-     * self-test interrupt-stack shows what was used.
+     * text); an exception's frame, and a panic with its report (3 KiB). That is under 8 KiB;
+     * the self-test interrupt-stack-use tells what a handler that logs leaves of it.
      */
-    INTERRUPT_STACK_BYTES = 16 << 10,
+    INTERRUPT_STACK_BYTES = 12 << 10,
 };
 
 /* ---- segments and the percpu area ------------------------------------------------------------ */

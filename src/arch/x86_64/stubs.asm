@@ -417,9 +417,9 @@ user_leave:
 
 ; ---- NMI, double fault, machine check, debug exception -------------------------------------------
 
-; Each has a stack of its own (the TSS's interrupt stack table), which the CPU begins at its top anew
-; for each of them: one that came while another of its kind is under way would write over that one's
-; frame. #DF, #MC and, in the kernel, #DB never return. NMIs are held off until the next iretq (Intel SDM vol 3A,
+; They have stacks of their own (the TSS's interrupt stack table), which the CPU begins at the top
+; each time: one that came while another is under way on its stack would write over that one's
+; frame. #DF, #MC and, in the kernel, #DB share one, for they never return. NMIs are held off until the next iretq (Intel SDM vol 3A,
 ; "Handling Multiple NMIs"), whoever executes it: an exception within the NMI handler would open them
 ; too early by its own. So nothing that an NMI calls may fault: it touches the kernel's image, the
 ; core's own data, the log's ring, the Local APIC, and of stacks only what is mapped (backtrace.c); no

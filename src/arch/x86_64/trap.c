@@ -105,9 +105,9 @@ void idt_init(void)
 void idt_use_stacks(void)
 {
     set_gate(TRAP_NMI, nmi_entry, IST_NMI, GATE_INTERRUPT);
-    set_gate(TRAP_DF, double_fault_entry, IST_DF, GATE_INTERRUPT);
-    set_gate(TRAP_MC, machine_check_entry, IST_MC, GATE_INTERRUPT);
-    set_gate(TRAP_DB, debug_entry, IST_DB, GATE_INTERRUPT);
+    set_gate(TRAP_DF, double_fault_entry, IST_LAST, GATE_INTERRUPT);
+    set_gate(TRAP_MC, machine_check_entry, IST_LAST, GATE_INTERRUPT);
+    set_gate(TRAP_DB, debug_entry, IST_LAST, GATE_INTERRUPT);
 }
 
 void idt_load(void)

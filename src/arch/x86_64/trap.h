@@ -100,9 +100,12 @@ void idt_load(void);
  * only. */
 void idt_init(void);
 
-/* Give NMI, #DF, #MC and #DB their stacks. Context: boot cpu only, with a TSS loaded. */
+/* Give NMI its stack, and #DF, #MC and #DB theirs. Context: boot cpu only, with a TSS loaded. */
 void idt_use_stacks(void);
 
-/* Interrupt stack table: entries of the TSS with stacks of their own (1-based, as the gate says).
+/*
+ * Interrupt stack table: entries of the TSS with stacks of their own (1-based, as the gate says).
+ * IST_LAST is for what does not return: #DF, #MC and, in the kernel, #DB. Should one of them meet
+ * another there, the first had nothing more to do on it than to report a panic.
  */
-enum ist { IST_NONE = 0, IST_NMI = 1, IST_DF = 2, IST_MC = 3, IST_DB = 4, IST_COUNT = 4 };
+enum ist { IST_NONE = 0, IST_NMI = 1, IST_LAST = 2, IST_COUNT = 2 };

@@ -20,6 +20,7 @@
 #include "smp/cores.h"
 
 #define PATIENCE_NS UINT64_C(5000000000)
+#define WHILE_NS UINT64_C(10000000)
 
 enum { MOVES = 100, APIC_ID_SHIFT = 12, APIC_ID_MASK = 0xff, SPREAD = 3 };
 
@@ -129,7 +130,7 @@ struct listener {
     _Atomic uint32_t calls;
     _Atomic uint32_t inside;   /* cores in the handler */
     _Atomic uint32_t overlaps; /* times that there were two */
-    uint64_t stay_ns;          /* in the handler */
+    _Atomic bool stay;         /* the handler does not return while it is set */
     _Atomic uint32_t ends;     /* handlers that have come to their end */
 
     _Atomic uint32_t thread_calls;
@@ -141,13 +142,13 @@ struct listener {
 static enum irq_result listen(uint32_t irq, void *dev)
 {
     struct listener *listener = dev;
-    uint64_t start = arch_clock_ns();
     (void)irq;
-    if (atomic_fetch_add(&listener->inside, 1) != 0)
+    bool first = atomic_fetch_add(&listener->inside, 1) == 0;
+    if (!first)
         atomic_fetch_add(&listener->overlaps, 1);
-    atomic_fetch_add(&listener->calls, 1);
     listener->last_cpu = arch_cpu();
-    while (arch_clock_ns() - start < listener->stay_ns)
+    atomic_fetch_add(&listener->calls, 1);
+    while (first && atomic_load(&listener->stay))
         arch_relax();
     atomic_fetch_add(&listener->ends, 1);
     atomic_fetch_sub(&listener->inside, 1);
@@ -326,6 +327,8 @@ static void test_disable(void)
     raise_and_wait(&device, 3);
     expect_calls("disabled twice", &listener, 0);
     enable_irq(device.irq);
+    selftest_expect(info_of(device.irq).depth == 1, "depth 1 expected, %u seen",
+                    info_of(device.irq).depth);
     expect_calls("disabled once", &listener, 0);
     enable_irq(device.irq);
     selftest_expect(wait_for_value(calls_of, &listener, 1), "what came meanwhile is lost");
@@ -380,7 +383,7 @@ SELFTEST("irq-oneshot", test_oneshot);
 static void end_hold(void *arg)
 {
     struct listener *listener = arg;
-    thread_sleep(2000000);
+    thread_sleep(WHILE_NS);
     atomic_store(&listener->hold, false);
 }
 
@@ -451,28 +454,92 @@ static int send_to(uint32_t irq, cpu_t cpu)
     return irq_set_affinity(irq, &mask);
 }
 
+/* A handler on the last core, which stays there until listener->stay is false. */
+static bool start_staying(struct device *device, struct listener *listener)
+{
+    *listener = (struct listener){.answer = IRQ_HANDLED, .stay = true};
+    if (last_online() == arch_cpu()) {
+        selftest_skip("needs a second core");
+        return false;
+    }
+    if (!device_init(device))
+        return false;
+    expect_result("the last core", send_to(device->irq, last_online()), 0);
+    expect_result("request", request_irq(device->irq, listen, IRQF_SHARED, "slow", listener), 0);
+    device_raise(device);
+    selftest_expect(wait_for_value(calls_of, listener, 1), "the handler is not called");
+    selftest_expect(listener->last_cpu == last_online(), "core %u expected, %u seen", last_online(),
+                    listener->last_cpu);
+    return true;
+}
+
+static void end_stay(void *arg)
+{
+    struct listener *listener = arg;
+    thread_sleep(WHILE_NS);
+    atomic_store(&listener->stay, false);
+}
+
+/* Free `listener` while a core is in it. */
+static void free_running(struct device *device, struct listener *listener)
+{
+    struct thread *helper = thread_create("end stay", end_stay, listener, NULL);
+    if (!selftest_expect(helper != NULL, "no thread"))
+        return;
+    expect_result("free", free_irq(device->irq, listener), 0);
+    selftest_expect(atomic_load(&listener->ends) == atomic_load(&listener->calls),
+                    "it was freed while a core was in it");
+    thread_join(helper);
+}
+
 static void test_free_running(void)
 {
     static struct device device;
-    static struct listener listener;
-    listener = (struct listener){.answer = IRQ_HANDLED, .stay_ns = 5000000};
-    if (last_online() == arch_cpu()) {
-        selftest_skip("needs a second core");
+    static struct listener listener, other;
+    other = (struct listener){.answer = IRQ_HANDLED};
+    if (!start_staying(&device, &listener))
         return;
-    }
-    if (!device_init(&device))
+    free_running(&device, &listener); /* the last one on its line */
+    irq_free_msi(device.irq);
+
+    if (!start_staying(&device, &listener))
         return;
-    expect_result("the last core", send_to(device.irq, last_online()), 0);
-    expect_result("request", request_irq(device.irq, listen, 0, "slow", &listener), 0);
+    atomic_store(&listener.stay, false);
+    expect_result("share", request_irq(device.irq, listen, IRQF_SHARED, "other", &other), 0);
+    atomic_store(&listener.stay, true);
     device_raise(&device);
-    selftest_expect(wait_for_value(calls_of, &listener, 1), "the handler is not called");
-    expect_result("free", free_irq(device.irq, &listener), 0);
-    selftest_expect(atomic_load(&listener.ends) == 1, "it was freed while a core was in it");
-    selftest_expect(listener.last_cpu == last_online(), "core %u expected, %u seen", last_online(),
-                    listener.last_cpu);
+    selftest_expect(wait_for_value(calls_of, &listener, 2), "it is not called again");
+    free_running(&device, &listener); /* one is left */
+    raise_and_wait(&device, 1);
+    selftest_expect(wait_for_value(calls_of, &other, 2), "the other does not work any more");
+    expect_calls("after its end", &listener, 2);
+    expect_result("free the other", free_irq(device.irq, &other), 0);
     irq_free_msi(device.irq);
 }
 SELFTEST("irq-free-running", test_free_running);
+
+/* While one core is in the handler another takes an edge: it is handled, by the first. */
+static void test_one_core(void)
+{
+    static struct device device;
+    static struct listener listener;
+    if (!start_staying(&device, &listener))
+        return;
+    struct irq_info info = info_of(device.irq);
+    cpu_t other = arch_cpu();
+    irq_bind(other, info.vector, device.irq); /* as while it moves */
+    selftest_expect(arch_ipi_send(other, info.vector) == 0, "the second edge cannot be sent");
+    selftest_expect(wait_for_value(taken_of, &device, 2), "the second edge did not come");
+    expect_calls("a core is in the handler", &listener, 1);
+    atomic_store(&listener.stay, false);
+    selftest_expect(wait_for_value(calls_of, &listener, 2), "the second edge is lost");
+    selftest_expect(atomic_load(&listener.overlaps) == 0 && listener.last_cpu == last_online(),
+                    "the second edge was handled beside the first");
+    irq_bind(other, info.vector, IRQ_FREE);
+    expect_result("free", free_irq(device.irq, &listener), 0);
+    irq_free_msi(device.irq);
+}
+SELFTEST("irq-one-core", test_one_core);
 
 enum { VECTORS = ARCH_VECTOR_DEVICE_LAST - ARCH_VECTOR_DEVICE_FIRST + 1 };
 

@@ -13,6 +13,7 @@
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/paging.h"
+#include "irq/doorbell.h"
 #include "irq/irq.h"
 #include "lib/selftest.h"
 #include "smp/cores.h"
@@ -204,15 +205,19 @@ static void raise_level(void)
 }
 
 static _Atomic bool answer; /* the handler clears the level */
+static uint64_t stay_ns;    /* and stays so long */
 static _Atomic uint32_t level_calls, level_cores[MAX_CPUS];
 
 static enum irq_result level_handler(uint32_t irq, void *dev)
 {
     (void)irq;
     (void)dev;
+    uint64_t start = arch_clock_ns();
     bool asks = (hpet_read(HPET_STATUS) & 1) != 0;
     atomic_fetch_add(&level_calls, 1);
     atomic_fetch_add(&level_cores[arch_cpu()], 1);
+    while (arch_clock_ns() - start < stay_ns)
+        arch_relax();
     if (!asks || !atomic_load(&answer))
         return IRQ_NONE;
     hpet_write(HPET_STATUS, 1);
@@ -256,18 +261,30 @@ static bool one_level(const char *when)
     return selftest_expect(wait_for_count(&level_calls, before + 1), "%s: no level came", when);
 }
 
+static uint64_t taken(uint32_t irq)
+{
+    uint64_t sum = 0;
+    cpumask_for_each (cpu, &smp_online)
+        sum += irq_stat_of(irq, cpu).interrupts;
+    return sum;
+}
+
 /* While it is disabled it waits at the pin, and comes once when it is enabled. */
 static void check_disabled(uint32_t irq)
 {
     uint32_t before = atomic_load(&level_calls);
     disable_irq(irq);
+    uint64_t taken_before = taken(irq);
     raise_level();
     uint64_t start = arch_clock_ns();
     while ((hpet_read(HPET_STATUS) & 1) == 0 && arch_clock_ns() - start < LINE_WAIT_NS)
         arch_relax();
     selftest_expect(atomic_load(&level_calls) == before, "a disabled level reached its handler");
+    uint64_t taken_meanwhile = taken(irq) - taken_before;
     enable_irq(irq);
     selftest_expect(wait_for_count(&level_calls, before + 1), "enabled again: no level came");
+    selftest_expect(taken_meanwhile == 0, "a disabled level interrupted %llu times",
+                    (unsigned long long)taken_meanwhile);
 }
 
 /* Each level awaited, on the way from core to core; some move while the line is asserted. */
@@ -288,6 +305,30 @@ static void check_moves(uint32_t irq)
                         "core %u: one level more expected, %u seen", cpu,
                         atomic_load(&level_cores[cpu]) - there);
     }
+}
+
+/* A move to another vector while a core is in the handler: the entry may not be written before the
+ * interrupt has ended, else the EOI does not find it, and no level comes any more. */
+static void check_busy_move(uint32_t irq)
+{
+    struct irq_info info;
+    uint32_t before = atomic_load(&level_calls);
+    cpu_t from = next_core(arch_cpu()), to = next_core(from);
+    if (from == arch_cpu())
+        return; /* there is one core */
+    selftest_expect(send_to(irq, from) == 0, "core %u is refused", from);
+    (void)irq_get_info(irq, &info);
+    bool bar = atomic_load(&irq_slot(to, info.vector)->irq) == IRQ_FREE;
+    if (bar)
+        irq_bind(to, info.vector, irq); /* so that it needs another vector there */
+    stay_ns = 1000000;
+    raise_level();
+    selftest_expect(wait_for_count(&level_calls, before + 1), "no level came");
+    selftest_expect(send_to(irq, to) == 0, "core %u is refused", to);
+    stay_ns = 0;
+    if (bar)
+        irq_bind(to, info.vector, IRQ_FREE);
+    (void)one_level("moved while a core was in the handler");
 }
 
 /* It asks for ever: it is switched off, and the core goes on. */
@@ -327,6 +368,7 @@ static void test_level(void)
     if (one_level("the first")) {
         check_disabled((uint32_t)gsi);
         check_moves((uint32_t)gsi);
+        check_busy_move((uint32_t)gsi);
         check_stuck((uint32_t)gsi);
     }
     stop_hpet();

@@ -73,9 +73,9 @@ void irq_let_go(struct irq_desc *desc)
 static void log_handlers(const struct irq_desc *desc)
 {
     for (const struct irq_action *action = desc->actions; action != NULL; action = action->next) {
-        uintptr_t address = (uintptr_t)(action->handler != NULL ? action->handler : NULL);
+        irq_handler *function = action->thread_fn != NULL ? action->thread_fn : action->handler;
         struct symbol_place place = {.name = "?"};
-        (void)backtrace_symbol(address, &place);
+        (void)backtrace_symbol((uintptr_t)function, &place);
         log_err("irq %u: %s() is the handler of %s", irq_number(desc), place.name, action->name);
     }
 }

@@ -112,6 +112,37 @@ static cpu_t next_core(cpu_t cpu)
     return next == CPU_NONE ? 0 : next;
 }
 
+/* Take the irq's present vector away from core `cpu`, if it is free there, so that the irq needs
+ * another one to go there; *barred (0: it was not) is to be given back. */
+static void bar_vector(uint32_t irq, cpu_t cpu, uint8_t *barred)
+{
+    struct irq_info info;
+    (void)irq_get_info(irq, &info);
+    bool free = atomic_load(&irq_slot(cpu, info.vector)->irq) == IRQ_FREE;
+    *barred = free ? info.vector : 0;
+    if (free)
+        irq_bind(cpu, info.vector, irq);
+}
+
+static void end_bar(cpu_t cpu, uint8_t barred)
+{
+    if (barred != 0)
+        irq_bind(cpu, barred, IRQ_FREE);
+}
+
+/* To the next core, every other time at another vector. Returns: false if that failed. */
+static bool move_on(uint32_t irq, unsigned i, cpu_t *cpu)
+{
+    uint8_t barred = 0;
+    *cpu = next_core(*cpu);
+    if (i % 2 == 1)
+        bar_vector(irq, *cpu, &barred);
+    bool moved =
+        selftest_expect(send_to(irq, *cpu) == 0, "move %u, to core %u, is refused", i, *cpu);
+    end_bar(*cpu, barred);
+    return moved;
+}
+
 /* Move the line about while another core has the PIT interrupt. */
 static void move_under_load(uint32_t irq)
 {
@@ -121,11 +152,8 @@ static void move_under_load(uint32_t irq)
     atomic_store(&stop, false);
     if (core_job_start(job_cpu, raise_one_by_one, NULL) != 0)
         return; /* there is no other core */
-    for (unsigned i = 0; i < MOVES; i++) {
-        cpu = next_core(cpu);
-        if (!selftest_expect(send_to(irq, cpu) == 0, "move %u, to core %u, is refused", i, cpu))
-            break;
-    }
+    for (unsigned i = 0; i < MOVES && move_on(irq, i, &cpu); i++)
+        continue;
     atomic_store(&stop, true);
     while (!core_job_done(job_cpu))
         arch_relax();
@@ -311,23 +339,19 @@ static void check_moves(uint32_t irq)
  * interrupt has ended, else the EOI does not find it, and no level comes any more. */
 static void check_busy_move(uint32_t irq)
 {
-    struct irq_info info;
+    uint8_t barred;
     uint32_t before = atomic_load(&level_calls);
     cpu_t from = next_core(arch_cpu()), to = next_core(from);
     if (from == arch_cpu())
         return; /* there is one core */
     selftest_expect(send_to(irq, from) == 0, "core %u is refused", from);
-    (void)irq_get_info(irq, &info);
-    bool bar = atomic_load(&irq_slot(to, info.vector)->irq) == IRQ_FREE;
-    if (bar)
-        irq_bind(to, info.vector, irq); /* so that it needs another vector there */
+    bar_vector(irq, to, &barred);
     stay_ns = 1000000;
     raise_level();
     selftest_expect(wait_for_count(&level_calls, before + 1), "no level came");
     selftest_expect(send_to(irq, to) == 0, "core %u is refused", to);
     stay_ns = 0;
-    if (bar)
-        irq_bind(to, info.vector, IRQ_FREE);
+    end_bar(to, barred);
     (void)one_level("moved while a core was in the handler");
 }
 

@@ -23,8 +23,12 @@ BROKEN = {
     "unlock-irqs-on": r'interrupts came on while lock "inner" was held',
     "irq-under-lock": r'an interrupt came while lock "inner" was held, which wants them off',
     "lock-in-nmi": r'lock "in an NMI" taken in an NMI at lock_in_nmi\S*',
-    "handler-keeps-lock": r"an interrupt handler came back with 1 locks held, after 0 before it",
-    "handler-irqs-on": r"an interrupt handler came back with interrupts on",
+    "handler-keeps-lock": r'an interrupt handler \(keep_lock\S*\) came back with lock '
+                          r'"inner" held, taken at keep_lock\S*',
+    "handler-irqs-on": r"an interrupt handler \(turn_irqs_on\S*\) came back with interrupts on",
+    "sleep-in-softirq": r"mutex_lock, which may sleep, called in a softirq \(make_it\S*\) at "
+                        r"sleep_here\S*",
+    "work-keeps-bh-off": r"work_fn\S* came back with local_bh_disable\(\) 1 deep",
     "idle-with-lock": r'lock "open", taken at keep_open_lock\S*, is still held where the core halts',
     "context": rf"{IN}: core_job_start called in an interrupt handler, interrupts off",
 }

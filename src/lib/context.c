@@ -9,6 +9,9 @@
  */
 #include "lib/context.h"
 
+#include <stdarg.h>
+#include <stdatomic.h>
+
 #include "lib/backtrace.h"
 #include "lib/debug.h"
 #include "lib/lock_debug.h"
@@ -59,6 +62,41 @@ static unsigned bh_depth(uint32_t off)
     return off & (SOFTIRQ_RUNNING - 1);
 }
 
+/* ---- broken rules ---------------------------------------------------------------------------- */
+
+enum { CATCH_NONE, CATCH_NEXT, CATCH_BUSY, CATCH_DONE };
+static _Atomic int catching;  /* a self-test breaks a rule and wants to see that it is noticed */
+static char caught_text[192]; /* who moved `catching` from NEXT to BUSY; read after DONE */
+
+void context_catch(void)
+{
+    atomic_store_explicit(&catching, CATCH_NEXT, memory_order_relaxed);
+}
+
+const char *context_caught(void)
+{
+    /* acquire: pairs with the release in context_broken() */
+    int state = atomic_exchange_explicit(&catching, CATCH_NONE, memory_order_acquire);
+    return state == CATCH_DONE ? caught_text : NULL;
+}
+
+void context_broken(const char *fmt, ...)
+{
+    char text[sizeof(caught_text)];
+    int next = CATCH_NEXT;
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (panic_is_here() || atomic_load_explicit(&catching, memory_order_relaxed) == CATCH_DONE)
+        return; /* what the same mistake breaks besides */
+    if (!atomic_compare_exchange_strong_explicit(&catching, &next, CATCH_BUSY, memory_order_relaxed,
+                                                 memory_order_relaxed))
+        panic("%s", text);
+    (void)text_copy(caught_text, text, sizeof(caught_text));
+    atomic_store_explicit(&catching, CATCH_DONE, memory_order_release);
+}
+
 /* ---- coming and going ------------------------------------------------------------------------ */
 
 static unsigned mark_now(void)
@@ -77,8 +115,9 @@ unsigned context_enter_interrupt(void)
 {
     const struct spinlock *lock = lock_debug_irqs_off();
     unsigned entered = context_enter(CONTEXT_HARDIRQ);
-    if (lock != NULL && !panic_is_here())
-        panic("an interrupt came while lock \"%s\" was held, which wants them off", lock->name);
+    if (lock != NULL)
+        context_broken("an interrupt came while lock \"%s\" was held, which wants them off",
+                       lock->name);
     return entered;
 }
 
@@ -113,25 +152,24 @@ static void check_locks(enum context context, unsigned before)
     if (lock_debug_count() == before)
         return;
     if (lock_debug_count() > before && lock_debug_last(&lock, &pc))
-        panic("%s came back with lock \"%s\" held, taken at %s", who_of(context).text, lock->name,
-              backtrace_return(pc).text);
-    panic("%s gave back a lock that was taken before it: %u held, %u before", who_of(context).text,
-          lock_debug_count(), before);
+        context_broken("%s came back with lock \"%s\" held, taken at %s", who_of(context).text,
+                       lock->name, backtrace_return(pc).text);
+    context_broken("%s gave back a lock that was taken before it: %u held, %u before",
+                   who_of(context).text, lock_debug_count(), before);
 }
 
 void context_leave(enum context context, unsigned entered)
 {
     bool wants_irqs_on = context == CONTEXT_SOFTIRQ;
-    if (!panic_is_here()) {
-        if (arch_irqs_enabled() != wants_irqs_on)
-            panic("%s came back with interrupts %s", who_of(context).text,
-                  wants_irqs_on ? "off" : "on");
-        check_locks(context, entered & MARK_LOCKS);
-        if ((mark_now() & ~(unsigned)MARK_LOCKS) != (entered & ~(unsigned)MARK_LOCKS))
-            panic("%s came back with local_bh_disable() %u deep, after %u before it",
-                  who_of(context).text, bh_depth(this_cpu(softirq_off)),
-                  bh_depth(entered >> MARK_OFF_SHIFT));
-    }
+    unsigned left = mark_now();
+    if (arch_irqs_enabled() != wants_irqs_on)
+        context_broken("%s came back with interrupts %s", who_of(context).text,
+                       wants_irqs_on ? "off" : "on");
+    check_locks(context, entered & MARK_LOCKS);
+    if ((left & ~(unsigned)MARK_LOCKS) != (entered & ~(unsigned)MARK_LOCKS))
+        context_broken("%s came back with local_bh_disable() %u deep, after %u before it",
+                       who_of(context).text, bh_depth(left >> MARK_OFF_SHIFT),
+                       bh_depth(entered >> MARK_OFF_SHIFT));
     --*depth_of(context);
 }
 
@@ -142,77 +180,67 @@ void context_leave(enum context context, unsigned entered)
 void context_check_irq_enable(void)
 {
     const struct spinlock *lock = lock_debug_irqs_off();
-    if (panic_is_here())
-        return;
     if (context_now() == CONTEXT_HARDIRQ || context_now() == CONTEXT_NMI)
-        panic("interrupts turned on at %s, in %s", HERE, who_of(context_now()).text);
+        context_broken("interrupts turned on at %s, in %s", HERE, who_of(context_now()).text);
     if (lock != NULL)
-        panic("interrupts turned on at %s while lock \"%s\" is held, which wants them off", HERE,
-              lock->name);
+        context_broken("interrupts turned on at %s while lock \"%s\" is held, which wants them off",
+                       HERE, lock->name);
 }
 
 void context_check_bh_enable(void)
 {
-    if (panic_is_here())
-        return;
     if (bh_depth(this_cpu(softirq_off)) == 0)
-        panic("local_bh_enable() at %s without local_bh_disable() before it", HERE);
+        context_broken("local_bh_enable() at %s without local_bh_disable() before it", HERE);
     if (!arch_irqs_enabled())
-        panic("local_bh_enable() at %s with interrupts off: it may run softirqs", HERE);
+        context_broken("local_bh_enable() at %s with interrupts off: it may run softirqs", HERE);
 }
 
 void context_check_sleep(const char *what, uintptr_t pc)
 {
-    if (panic_is_here())
-        return;
     if (context_now() != CONTEXT_THREAD)
-        panic("%s, which may sleep, called in %s at %s", what, who_of(context_now()).text,
-              backtrace_return(pc).text);
+        context_broken("%s, which may sleep, called in %s at %s", what, who_of(context_now()).text,
+                       backtrace_return(pc).text);
     if (this_cpu(softirq_off) != 0)
-        panic("%s, which may sleep, called with softirqs off at %s", what,
-              backtrace_return(pc).text);
+        context_broken("%s, which may sleep, called with softirqs off at %s", what,
+                       backtrace_return(pc).text);
     if (!arch_irqs_enabled())
-        panic("%s, which may sleep, called with interrupts off at %s", what,
-              backtrace_return(pc).text);
+        context_broken("%s, which may sleep, called with interrupts off at %s", what,
+                       backtrace_return(pc).text);
     const struct spinlock *lock;
     uintptr_t taken_at;
     if (lock_debug_last(&lock, &taken_at))
-        panic("%s, which may sleep, called at %s with lock \"%s\" held, taken at %s", what,
-              backtrace_return(pc).text, lock->name, backtrace_return(taken_at).text);
+        context_broken("%s, which may sleep, called at %s with lock \"%s\" held, taken at %s", what,
+                       backtrace_return(pc).text, lock->name, backtrace_return(taken_at).text);
 }
 
 void context_check_thread(uintptr_t fn)
 {
-    if (panic_is_here())
-        return;
     if (!arch_irqs_enabled())
-        panic("%s came back with interrupts off", backtrace_function(fn).text);
+        context_broken("%s came back with interrupts off", backtrace_function(fn).text);
     if (this_cpu(softirq_off) != 0)
-        panic("%s came back with local_bh_disable() %u deep", backtrace_function(fn).text,
-              bh_depth(this_cpu(softirq_off)));
+        context_broken("%s came back with local_bh_disable() %u deep", backtrace_function(fn).text,
+                       bh_depth(this_cpu(softirq_off)));
     const struct spinlock *lock;
     uintptr_t taken_at;
     if (lock_debug_last(&lock, &taken_at))
-        panic("%s came back with lock \"%s\" held, taken at %s", backtrace_function(fn).text,
-              lock->name, backtrace_return(taken_at).text);
+        context_broken("%s came back with lock \"%s\" held, taken at %s",
+                       backtrace_function(fn).text, lock->name, backtrace_return(taken_at).text);
 }
 
 void context_check_user_copy(const char *what, uintptr_t pc)
 {
-    if (panic_is_here())
-        return;
     if (context_now() != CONTEXT_THREAD)
-        panic("%s, which touches a program's memory, called in %s at %s", what,
-              who_of(context_now()).text, backtrace_return(pc).text);
+        context_broken("%s, which touches a program's memory, called in %s at %s", what,
+                       who_of(context_now()).text, backtrace_return(pc).text);
     if (this_cpu(softirq_off) != 0)
-        panic("%s, which touches a program's memory, called with softirqs off at %s", what,
-              backtrace_return(pc).text);
+        context_broken("%s, which touches a program's memory, called with softirqs off at %s", what,
+                       backtrace_return(pc).text);
 }
 
 void context_check_alloc(const char *what, bool atomic, uintptr_t pc)
 {
-    if (atomic || context_now() == CONTEXT_THREAD || panic_is_here())
+    if (atomic || context_now() == CONTEXT_THREAD)
         return;
-    panic("%s called in %s at %s without ALLOC_ATOMIC", what, who_of(context_now()).text,
-          backtrace_return(pc).text);
+    context_broken("%s called in %s at %s without ALLOC_ATOMIC", what, who_of(context_now()).text,
+                   backtrace_return(pc).text);
 }

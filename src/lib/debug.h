@@ -40,6 +40,16 @@ unsigned context_enter_interrupt(void);
  */
 void context_leave(enum context context, unsigned entered);
 
+/*
+ * A rule is broken: panic with this text, which names the place. Returns only on a core that
+ * panics already, and in a self-test that has called context_catch(): the next broken rule is then
+ * kept for context_caught(), which returns its text or NULL, and what the same mistake breaks
+ * besides is passed over until it does. Context: any; the two: thread; debug kernel only.
+ */
+void context_broken(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void context_catch(void);
+const char *context_caught(void);
+
 /* What this core is doing. Context: any; debug kernel only. */
 enum context context_now(void);
 

@@ -82,15 +82,15 @@ static void check_context(const struct spinlock *lock, uintptr_t pc)
         panic("lock \"%s\" taken with interrupts on at %s: a handler may want it", lock->name,
               backtrace_return(pc).text);
     if (is_for_threads(lock) && context_now() != CONTEXT_THREAD)
-        panic("lock \"%s\" taken in %s at %s: threads alone take it", lock->name,
-              context_name(context_now()), backtrace_return(pc).text);
+        context_broken("lock \"%s\" taken in %s at %s: threads alone take it", lock->name,
+                       context_name(context_now()), backtrace_return(pc).text);
     if (wants_softirqs_off(lock) && context_now() == CONTEXT_HARDIRQ)
-        panic(
+        context_broken(
             "lock \"%s\" taken in an interrupt handler at %s: softirqs hold it with interrupts on",
             lock->name, backtrace_return(pc).text);
     if (wants_softirqs_off(lock) && this_cpu(softirq_off) == 0 && arch_irqs_enabled())
-        panic("lock \"%s\" taken with softirqs on at %s: one of them may want it", lock->name,
-              backtrace_return(pc).text);
+        context_broken("lock \"%s\" taken with softirqs on at %s: one of them may want it",
+                       lock->name, backtrace_return(pc).text);
 }
 
 static void check_order(const struct spinlock *lock, uintptr_t pc)

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/debug.h"
 #include "lib/list.h"
 #include "lib/panic.h"
 #include "lib/spinlock.h"
@@ -213,6 +214,9 @@ static void large_free(struct heap_header *header, const void *object)
 
 void *heap_alloc(size_t size, enum page_alloc how)
 {
+    if (DEBUG_KERNEL)
+        context_check_alloc(__func__, page_alloc_is_atomic(how),
+                            (uintptr_t)__builtin_return_address(0));
     if (size == 0 || size > HEAP_MAX)
         return NULL;
     enum page_alloc who = (enum page_alloc)((unsigned)how & ~(unsigned)ALLOC_ZERO);

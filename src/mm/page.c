@@ -22,6 +22,7 @@
 #include <stdbool.h>
 
 #include "lib/cpumask.h"
+#include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/list.h"
 #include "lib/panic.h"
@@ -299,6 +300,9 @@ static uint64_t alloc_block(unsigned order, uint64_t floor)
 
 paddr_t page_alloc(unsigned order, enum page_alloc how)
 {
+    if (DEBUG_KERNEL)
+        context_check_alloc(__func__, page_alloc_is_atomic(how),
+                            (uintptr_t)__builtin_return_address(0));
     if (order > PAGE_MAX_ORDER)
         return PADDR_NONE;
     uint64_t floor = floor_for(how);

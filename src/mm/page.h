@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,12 @@ enum page_alloc {
     ALLOC_ZERO = 1 << 8, /* or'ed in: the frames come cleared */
 };
 
+/* Does it say ALLOC_ATOMIC? Context: any. */
+static inline bool page_alloc_is_atomic(enum page_alloc how)
+{
+    return ((unsigned)how & ~(unsigned)ALLOC_ZERO) == ALLOC_ATOMIC;
+}
+
 /* The largest block: 2^13 frames, 32 MiB. More than anybody asks for: each free block has links in
  * it, and memory that the kernel never touched need not exist yet under an emulator. */
 enum { PAGE_MAX_ORDER = 13 };
@@ -34,8 +41,8 @@ enum { PAGE_MAX_ORDER = 13 };
  * 2^order frames, contiguous and aligned to their size (order 0..PAGE_MAX_ORDER).
  * Returns: the physical address, or PADDR_NONE (no memory, or order out of range). Frames that
  * other cores have cached (at most 32 each) are out of reach and do not count for the reserve.
- * Context: hardirq (not NMI). Sleeps: no. Locks: takes the frame lock unless order is 0 and this
- * core's cache serves.
+ * Context: hardirq (not NMI) with ALLOC_ATOMIC, else thread. Sleeps: no. Locks: takes the frame
+ * lock unless order is 0 and this core's cache serves.
  */
 paddr_t page_alloc(unsigned order, enum page_alloc how);
 

@@ -164,7 +164,11 @@ int call_on_async(struct core_call *call, cpu_t cpu)
 static void run_and_finish(void *arg)
 {
     struct waited_call *call = arg;
+    unsigned entered =
+        DEBUG_KERNEL ? context_enter_function(CONTEXT_HARDIRQ, (uintptr_t)call->fn) : 0;
     call->fn(call->arg);
+    if (DEBUG_KERNEL)
+        context_leave(CONTEXT_HARDIRQ, entered);
     delay_at(DELAY_A6);
     /* step A6; release: what fn wrote is seen by the caller; after this the memory is the caller's
      */
@@ -192,7 +196,7 @@ static void finish(struct waited_call *call, cpu_t cpu)
 static void run_here(void (*fn)(void *), void *arg)
 {
     uint64_t flags = arch_irq_save();
-    unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_HARDIRQ) : 0;
+    unsigned entered = DEBUG_KERNEL ? context_enter_function(CONTEXT_HARDIRQ, (uintptr_t)fn) : 0;
     fn(arg);
     if (DEBUG_KERNEL)
         context_leave(CONTEXT_HARDIRQ, entered);

@@ -6,8 +6,16 @@
 #include "vm/user_copy.h"
 
 #include "arch/arch.h"
+#include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/text.h"
+
+/* At the head of each copy. */
+#define CHECK_CONTEXT()                                                                            \
+    do {                                                                                           \
+        if (DEBUG_KERNEL)                                                                          \
+            context_check_user_copy(__func__, (uintptr_t)__builtin_return_address(0));             \
+    } while (0)
 
 bool user_range_ok(uintptr_t address, size_t bytes)
 {
@@ -16,6 +24,7 @@ bool user_range_ok(uintptr_t address, size_t bytes)
 
 size_t copy_from_user_partly(void *dst, uintptr_t src, size_t bytes)
 {
+    CHECK_CONTEXT();
     if (!user_range_ok(src, bytes))
         return 0;
     return bytes - arch_copy_user(dst, (const void *)src, bytes);
@@ -23,11 +32,13 @@ size_t copy_from_user_partly(void *dst, uintptr_t src, size_t bytes)
 
 int copy_from_user(void *dst, uintptr_t src, size_t bytes)
 {
+    CHECK_CONTEXT();
     return copy_from_user_partly(dst, src, bytes) == bytes ? 0 : -EFAULT;
 }
 
 int copy_to_user(uintptr_t dst, const void *src, size_t bytes)
 {
+    CHECK_CONTEXT();
     if (!user_range_ok(dst, bytes) || arch_copy_user((void *)dst, src, bytes) != 0)
         return -EFAULT;
     return 0;
@@ -36,6 +47,7 @@ int copy_to_user(uintptr_t dst, const void *src, size_t bytes)
 /* In pieces that end with a page: what is behind the string's end need not be there. */
 long copy_string_from_user(char *dst, uintptr_t src, size_t size)
 {
+    CHECK_CONTEXT();
     size_t done = 0;
     while (done < size) {
         size_t piece = PAGE_SIZE - (src + done) % PAGE_SIZE;

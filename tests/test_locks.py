@@ -19,8 +19,8 @@ INDIRECT = re.compile(r"\t(?:call|jmp) +\*")
 LOCK = "spin_lock"  # it waits; spin_trylock does not
 # The lock that these take is that of one core's queue, not one that all cores share: they are let
 # through, so of them the test says only that they take no other.
-OWN_QUEUE = {"timer_interrupt", "timer_start_from", "timer_cancel", "take_back",
-             "reschedule_interrupt"}
+OWN_QUEUE = {"timer_interrupt", "call_function", "call_soft_timers", "timer_start_from",
+             "timer_cancel", "take_back", "reschedule_interrupt"}
 
 # The bodies of the Local APIC: xapic.c, its form for self-tests, x2apic.c.
 LAPICS = [*(f"{mode}_{verb}" for mode in ("xapic", "x2apic") for verb in ("read", "write", "eoi")),
@@ -33,7 +33,10 @@ POINTERS = {
         "arch_timer_arm", "icr_send_late", "icr_wait", "lapic_eoi")},
     "irq_dispatch": ["message_handler"],  # a user vector's only handler; others are a device's
     "call_answer": [],                    # the function of the call, a path of its own
-    "timer_interrupt": [],                # the timer's function, likewise
+    "call_function": [],                  # the timer's function, likewise
+    "run_for_a_while": [],                # a softirq's function, and
+    "leave_to_thread": [],                # ksoftirqd's waking: not in a handler
+    "softirq_interrupt": [],
     "spin_turn": ["answer_while_spinning"],
     "console_write_line": ["serial_write"],
     "vsnprintf": [],                      # its switch
@@ -80,7 +83,8 @@ def path_of(root):
 PATHS = {
     "ring": ["ipi_send", "ipi_send_mask", "irq_dispatch", "message_handler"],
     "log": ["log_line", "log_text", "log_read", "log_drain"],
-    "timer": ["timer_interrupt", "timer_start", "arch_timer_arm", "arch_clock_ns"],
+    "timer": ["timer_interrupt", "call_soft_timers", "timer_start", "arch_timer_arm", "arch_clock_ns"],
+    "softirq": ["softirq_raise", "softirq_interrupt"],
     "reschedule": ["reschedule_interrupt"],
     "call": ["call_on_async", "smp_call_interrupt"],
 }

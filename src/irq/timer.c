@@ -128,7 +128,7 @@ static struct timer *take_due(struct timer_queue *queue)
 }
 
 /* Locks: caller holds the queue's, which is given back meanwhile. `flags`: for that while. */
-static void call(struct timer_queue *queue, struct timer *timer, uint64_t flags)
+static void call_function(struct timer_queue *queue, struct timer *timer, uint64_t flags)
 {
     struct timer *_Atomic *running = running_of(timer, queue);
     timer->queued = false;
@@ -154,7 +154,7 @@ void timer_interrupt(void)
             list_push_back(&queue->due, &timer->node);
             softirq_raise(SOFTIRQ_TIMER);
         } else {
-            call(queue, timer, flags);
+            call_function(queue, timer, flags);
         }
     }
     arm_first(queue, arch_clock_ns());
@@ -169,7 +169,7 @@ static void call_soft_timers(void)
     while (!list_is_empty(&queue->due)) {
         struct timer *timer = timer_of(queue->due.next);
         list_remove(&timer->node);
-        call(queue, timer, flags);
+        call_function(queue, timer, flags);
     }
     spin_unlock_irqrestore(&queue->lock, flags);
 }

@@ -32,7 +32,7 @@ EXACT = ["-icount", "shift=0,sleep=off"]
 
 SERIES = re.compile(r"(?:# )?bench: (\w+)( pair)?((?: \d+)+)")
 FACTS = ("bring_up_ns", "init_wait_ns", "memory_free_kib")  # in the same form, but no operations
-END = r"bench: done|ok 1 bench-rings"
+END = r"bench: done|ok 1 bench-(?:rings|bottom-halves)"
 STAMP = re.compile(r"\[ *(\d+\.\d{6})\] (.*)")
 
 # Intel SDM vol 3A, "Interrupt 14--Page-Fault Exception (#PF)"; src/arch/x86_64/trap.h
@@ -88,6 +88,12 @@ def carillon_rings(cores):
     """Carillon with its own measurements inside the kernel."""
     return qemu.Config(smp=str(cores), kernel=qemu.KERNEL,
                        append="debugexit selftest=bench-rings")
+
+
+def carillon_bottom_halves(cores):
+    """The same for what an interrupt's handler raises."""
+    return qemu.Config(smp=str(cores), kernel=qemu.KERNEL,
+                       append="debugexit selftest=bench-bottom-halves")
 
 
 def linux_init(kernel, initramfs, cores, mem="256M", cpu="max"):

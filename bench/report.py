@@ -29,6 +29,9 @@ OPERATIONS = {
     "ring_program": ("ring 3 to ring 3: send_ipi to the waiter's return", None),
     "round_trip": ("in the kernel: ring another core, until seen", 110),
     "broadcast": ("in the kernel: ring all 4, until all have seen", None),
+    "softirq": ("softirq, from a handler's raise to its function", None),
+    "tasklet": ("tasklet, from a handler's schedule to its function", None),
+    "work": ("work item, from a handler on an idle core to its function", None),
 }
 BARE = {"bare_int": "int 0x80, getpid", "bare_syscall": "syscall, getpid",
         "bare_round_trip": "ring another core, until seen"}

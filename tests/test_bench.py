@@ -28,6 +28,8 @@ RUNS = {
         "page_fault", "map_1", "map_16", "run_program", "switch_and_back", "send_claimed",
         "wait_ready", "wait_wake", "ring_program"}),
     "carillon-rings": (guests.carillon_rings, qemu.KERNEL, {"round_trip", "broadcast"}),
+    "carillon-bottom-halves": (guests.carillon_bottom_halves, qemu.KERNEL,
+                               {"softirq", "tasklet", "work"}),
 }
 ALL_CORES = {"wait_wake", "ring_program", "round_trip"}  # that have a part in it by the end
 

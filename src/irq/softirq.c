@@ -25,10 +25,10 @@ enum {
 DEFINE_PERCPU(uint32_t, softirq_pending);
 static DEFINE_PERCPU(bool, to_thread); /* P: ksoftirqd/N was woken and has not caught up */
 static DEFINE_PERCPU(uint64_t, handed_over);
-static DEFINE_PERCPU(uint64_t, softirq_counts[SOFTIRQ_COUNT]);
+static DEFINE_PERCPU(uint64_t, softirq_counts[SOFTIRQ_ALL]);
 
-static void (*actions[SOFTIRQ_COUNT])(void); /* I: each before it is first raised */
-static void (*wake_thread)(cpu_t cpu);       /* I */
+static void (*actions[SOFTIRQ_ALL])(void); /* I: each before it is first raised */
+static void (*wake_thread)(cpu_t cpu);     /* I */
 
 static const char *const names[SOFTIRQ_COUNT] = {
     [SOFTIRQ_TIMER] = "TIMER",
@@ -39,7 +39,7 @@ static const char *const names[SOFTIRQ_COUNT] = {
 
 void softirq_open(enum softirq nr, void (*action)(void))
 {
-    ASSERT(nr < SOFTIRQ_COUNT && actions[nr] == NULL);
+    ASSERT(nr < SOFTIRQ_ALL && actions[nr] == NULL);
     actions[nr] = action;
 }
 

@@ -28,6 +28,8 @@ enum softirq {
     SOFTIRQ_NET_RX, /* frames that have come */
     SOFTIRQ_TASKLET,
     SOFTIRQ_COUNT,
+    SOFTIRQ_SELFTEST = SOFTIRQ_COUNT, /* for self-tests alone; nobody shows it */
+    SOFTIRQ_ALL,
 };
 
 /* P: a bit for each softirq that was raised on this core and has not begun; stubs.asm looks at it

@@ -246,6 +246,34 @@ static void test_off(void)
 }
 SELFTEST("softirq-off", test_off);
 
+/* The core cannot interrupt itself meanwhile. */
+static void raise_without_kick(void *arg)
+{
+    (void)arg;
+    (void)arch_ipi_hold(true);
+    uint64_t flags = local_irq_save();
+    (void)tasklet_schedule(&counted);
+    local_irq_restore(flags);
+    (void)arch_ipi_hold(false);
+}
+
+/* Takes as long as the scan does, so only when named. */
+static void test_lost_kick(void)
+{
+    cpu_t other = cpumask_next(&smp_online, arch_cpu() + 1);
+    if (other == CPU_NONE || !arch_ipi_hold(false)) {
+        selftest_skip("needs a second core, and a command register that can be busy");
+        return;
+    }
+    begin_runs();
+    struct thread *thread = thread_create_on(other, "no kick", raise_without_kick, NULL);
+    if (!selftest_expect(thread != NULL, "no thread on core %u", other))
+        return;
+    thread_join(thread);
+    (void)wait_for_count(&ran, 1, "softirqs that the scan found");
+}
+SELFTEST_ON_REQUEST("softirq-lost-kick", test_lost_kick);
+
 /* ---- too much -------------------------------------------------------------------------------- */
 
 static struct tasklet busy;

@@ -6,11 +6,15 @@
  *
  * A count seen once may be a ring on its way, so it is looked at again a moment later and only what
  * is still there then is rung again. Both spans together stay under a second.
+ *
+ * Softirqs for which a core could not interrupt itself are found here, too.
  */
 #include <stdatomic.h>
 
+#include "irq/softirq.h"
 #include "irq/timer.h"
 #include "smp/call.h"
+#include "smp/cores.h"
 #include "smp/ipi.h"
 #include "smp/watchdog.h"
 #include "smp/where.h"
@@ -33,8 +37,15 @@ static bool anything_waits(void)
            (ipi_any_pending() || call_any_waiting());
 }
 
+static void kick_softirqs(void)
+{
+    cpumask_for_each (cpu, &smp_online)
+        softirq_kick(cpu);
+}
+
 static void scan(struct timer *timer)
 {
+    kick_softirqs();
     bool waits = anything_waits();
     where_tell_counted();
     watchdog_scan();

@@ -77,3 +77,59 @@ def test_the_exceptions_on_the_page():
                         re.MULTILINE)]
     assert len(shown) == 32
     assert shown == exceptions_of_the_source()
+
+
+# ---- the rules of the bottom halves --------------------------------------------------------------
+
+BOTTOM_HALVES = ("irq/softirq.h", "irq/tasklet.h", "irq/timer.h", "sched/workqueue.h")
+PRIVATE = "for sched/ksoftirqd.c alone"  # what stands behind this in a header is not on the page
+DECLARED = re.compile(r"/\*((?:(?!\*/).)*)\*/\n((?:[^\n]+\n)+)", re.DOTALL)
+FUNCTION = re.compile(r"^(?! )(?:static inline )?[a-z_ ]+[ *](\w+)\(", re.MULTILINE)
+
+
+def said(comment, word):
+    """What stands behind `Context:` or `Sleeps:` in a comment, up to the first stop."""
+    match = re.search(rf"{word}:[\s*]+([^.,;(]+)", comment)
+    return " ".join(match[1].replace("*", "").split()) if match else None
+
+
+def rules_of(header):
+    """{function: (context, sleeps)} of those whose comment says so."""
+    text = (ROOT / "src" / header).read_text(encoding="utf-8").split(PRIVATE)[0]
+    rules = {}
+    for comment, declarations in DECLARED.findall(text):
+        context = said(comment, "Context")
+        if context and context.startswith("as "):
+            context = rules[context.removeprefix("as ")][0]
+        sleeps = said(comment, "Sleeps")
+        for function in FUNCTION.findall(declarations) if context else ():
+            rules[function] = (context, sleeps)
+    return rules
+
+
+def test_the_table_of_contexts_is_the_headers():
+    rules = {function: rule for header in BOTTOM_HALVES
+             for function, rule in rules_of(header).items()
+             if rule[0] in ("hardirq", "softirq", "thread")}
+    shown = {cells[0]: tuple(cells[1:]) for cells in
+             ([cell.strip() for cell in line.strip("|").split("|")] for line in
+              section("bottom-halves", "Who may call what").splitlines() if line.startswith("| "))
+             if cells[0] != "function"}
+    assert len(shown) > 15 and shown == {
+        function: (context, "yes" if sleeps == "yes" else "no")
+        for function, (context, sleeps) in rules.items()}
+
+
+def test_what_the_page_of_bottom_halves_counts():
+    """The softirqs in their order, and the limits."""
+    text, source = page("bottom-halves"), {
+        name: (ROOT / "src" / name).read_text(encoding="utf-8")
+        for name in ("irq/softirq.h", "irq/softirq.c", "sched/workqueue.h")}
+    names = re.search(r"enum softirq \{(.*?)SOFTIRQ_COUNT", source["irq/softirq.h"], re.DOTALL)[1]
+    assert re.findall(r"^\| (SOFTIRQ_\w+) \|", text, re.MULTILINE) == re.findall(
+        r"SOFTIRQ_\w+", names)
+    rounds, = re.findall(r"ROUNDS_MAX = (\d+)", source["irq/softirq.c"])
+    limit, = re.findall(r"NS_MAX = (\d+)000000", source["irq/softirq.c"])
+    workers, = re.findall(r"WORKERS_MAX = (\d+)", source["sched/workqueue.h"])
+    assert f"After {rounds} rounds, or {limit} ms," in text
+    assert f"fewer than {workers} of one pool" in text.replace("\n", " ")

@@ -52,20 +52,21 @@ void softirq_open(enum softirq nr, void (*action)(void));
  */
 void softirq_raise(enum softirq nr);
 
+/* What local_bh_enable() does if something waits. */
+void softirq_run_pending(void);
+
 /*
  * Keep softirqs off this core; interrupts still come. Calls nest. Who shares data with a softirq
- * needs this, or spin_lock_bh() where other cores share them too. enable() runs what was raised
- * meanwhile before it returns, so it may take as long as they do.
- * Context: softirq; enable: interrupts on. No sleeping in between. Locks: none.
+ * needs this, or spin_lock_bh() where other cores share them too.
+ * Context: softirq. Sleeps: no; nor may the caller before local_bh_enable(). Locks: none.
  */
 static inline void local_bh_disable(void)
 {
     this_cpu_add(softirq_off, 1);
 }
 
-/* What local_bh_enable() does if something waits. */
-void softirq_run_pending(void);
-
+/* Undo one of those. The last one runs what was raised meanwhile before it returns, so it may take
+ * as long as that does. Context: softirq, with interrupts on. Sleeps: no. */
 static inline void local_bh_enable(void)
 {
     if (DEBUG_KERNEL)
@@ -75,14 +76,15 @@ static inline void local_bh_enable(void)
         softirq_run_pending();
 }
 
-/* Take a lock whose rank is RANK_BH_OFF or above it, against softirqs of this core and whatever
- * other cores do. Context: softirq, interrupts on. Sleeps: no. */
+/* Take a lock of rank RANK_BH_OFF, against softirqs of this core and whatever other cores do.
+ * Context: softirq, with interrupts on. Sleeps: no. */
 static inline void spin_lock_bh(struct spinlock *lock)
 {
     local_bh_disable();
     spin_lock(lock);
 }
 
+/* Give it back. Context: softirq, with interrupts on. Sleeps: no. */
 static inline void spin_unlock_bh(struct spinlock *lock)
 {
     spin_unlock(lock);

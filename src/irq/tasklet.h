@@ -48,13 +48,14 @@ void tasklet_start(void);
 bool tasklet_schedule(struct tasklet *tasklet);
 
 /*
- * Keep it from running; when this returns it does not run on any core. Calls nest. nosync() does
- * not wait: the function may still be running, even be the caller.
- * Context: softirq, not in its own function, interrupts on; nosync: hardirq. Sleeps: no (spins
- * while the function runs on another core). Locks: takes tasklet; the caller holds none that the
- * function wants.
+ * Keep it from running; when this returns it does not run on any core. Calls nest.
+ * Context: softirq, not in its own function. Sleeps: no (spins while the function runs on another
+ * core). Locks: takes tasklet; the caller holds none that the function wants.
  */
 void tasklet_disable(struct tasklet *tasklet);
+
+/* The same without the wait: the function may still be running, even be the caller.
+ * Context: hardirq. Sleeps: no. Locks: takes tasklet. */
 void tasklet_disable_nosync(struct tasklet *tasklet);
 
 /* Undo one of those. Context: hardirq. Sleeps: no. Locks: takes tasklet. */

@@ -242,7 +242,10 @@ static void test_off(void)
     expect_ran(3, "while interrupts are off");
     local_irq_restore(flags);
     selftest_expect(arch_irqs_enabled(), "interrupts are off after the outer restore");
-    (void)wait_for_count(&ran, 4, "raised with interrupts off");
+    uint64_t begin = arch_clock_ns(); /* not by sleeping: that would bring an interrupt */
+    while (atomic_load(&ran) < 4 && arch_clock_ns() - begin < 50 * MS)
+        arch_relax();
+    expect_ran(4, "raised with interrupts off");
 }
 SELFTEST("softirq-off", test_off);
 
@@ -376,6 +379,13 @@ static void test_disable(void)
     expect_ran(1, "enabled again");
     selftest_expect(tasklet_schedule(&counted), "it could not be scheduled anew");
     expect_ran(2, "scheduled anew");
+    local_bh_disable();
+    (void)tasklet_schedule(&counted);
+    tasklet_disable_nosync(&counted); /* it is in the core's list already */
+    local_bh_enable();
+    expect_ran(2, "disabled after it was scheduled");
+    tasklet_enable(&counted);
+    expect_ran(3, "enabled after that");
 }
 SELFTEST("tasklet-disable", test_disable);
 
@@ -399,6 +409,17 @@ static struct thread *start_beside(void (*fn)(void *))
     return thread_create_on(other, "beside", fn, NULL);
 }
 
+/* Disabled while another core schedules it, it does not run, nor does it now. */
+static void disable_under_fire(void)
+{
+    tasklet_disable(&shared);
+    uint64_t before = atomic_load(&ran);
+    selftest_expect(atomic_load(&inside) == 0, "it runs although it is disabled");
+    arch_udelay(5);
+    expect_ran(before, "while it is disabled");
+    tasklet_enable(&shared);
+}
+
 /* Against another core that schedules it all the time. */
 static void test_kill(void)
 {
@@ -412,12 +433,8 @@ static void test_kill(void)
         atomic_fetch_add(&accepted, tasklet_schedule(&shared));
         local_bh_enable();
         kept += tasklet_kill(&shared);
-        tasklet_disable(&shared);
-        uint64_t before = atomic_load(&ran);
-        selftest_expect(atomic_load(&inside) == 0, "it runs although it is disabled");
-        arch_udelay(5);
-        expect_ran(before, "while it is disabled");
-        tasklet_enable(&shared);
+        arch_udelay((uint32_t)i % 8);
+        disable_under_fire();
     }
     atomic_store(&stop, true);
     if (other != NULL)
@@ -430,6 +447,39 @@ static void test_kill(void)
     expect_runs(atomic_load(&accepted) - kept);
 }
 SELFTEST("tasklet-kill", test_kill);
+
+static struct tasklet endless;
+
+static void schedule_itself(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&ran, 1);
+    (void)tasklet_schedule(&endless);
+}
+
+static void schedule_endless(void *arg)
+{
+    (void)arg;
+    (void)tasklet_schedule(&endless);
+}
+
+/* One that schedules itself is gone all the same, from this core and from another. */
+static void test_kill_endless(void)
+{
+    begin_runs();
+    tasklet_init(&endless, schedule_itself, NULL);
+    schedule_endless(NULL);
+    (void)tasklet_kill(&endless);
+    struct thread *other = start_beside(schedule_endless);
+    if (other != NULL)
+        thread_join(other);
+    (void)tasklet_kill(&endless);
+    uint64_t before = atomic_load(&ran);
+    selftest_expect(before > 0, "it never ran");
+    thread_sleep(MS);
+    expect_ran(before, "after it was killed");
+}
+SELFTEST("tasklet-kill-endless", test_kill_endless);
 
 /* ---- soft timers ----------------------------------------------------------------------------- */
 
@@ -476,7 +526,7 @@ static void stray_fn(struct timer *timer)
 {
     (void)timer;
     atomic_store(&inside, 1);
-    arch_udelay(20);
+    arch_udelay(100);
     atomic_store(&inside, 0);
     atomic_fetch_add(&ran, 1);
 }
@@ -500,7 +550,7 @@ static void test_soft_cancel(void)
     stray = (struct timer)SOFT_TIMER(stray_fn);
     for (uint32_t i = 0; i < CANCELS; i++) {
         (void)call_on(other, start_stray, NULL);
-        arch_udelay(i % 40);
+        arch_udelay(i % 20 * 20);
         kept += timer_cancel(&stray);
         selftest_expect(atomic_load(&inside) == 0, "its function runs after the cancel");
     }

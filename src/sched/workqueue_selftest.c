@@ -21,6 +21,7 @@ enum {
     SOAK_QUEUEINGS = 1000000,
     CANCELS = 60,
     FLUSHES = 15,
+    SLEEP_EVERY = 16,
     SLEEPERS = 5,
     SELF_QUEUEINGS = 50,
     LIVES = 3,
@@ -46,6 +47,7 @@ static bool wait_for_count(const _Atomic uint64_t *counter, uint64_t wanted, con
 static _Atomic uint64_t accepted; /* queueings that were not one with an earlier one */
 static _Atomic uint64_t ran;
 static _Atomic uint64_t wrong;
+static _Atomic uint64_t turns;
 
 static void begin(void)
 {
@@ -66,6 +68,8 @@ static void run_checked(struct work *work)
     bool right =
         atomic_exchange(&checked->inside, 1) == 0 && !in_interrupt() && arch_irqs_enabled();
     atomic_fetch_add(&wrong, !right);
+    if (atomic_fetch_add(&turns, 1) % SLEEP_EVERY == 0)
+        thread_sleep(10 * US); /* so that another worker comes, and it is queued meanwhile */
     atomic_store(&checked->inside, 0);
     atomic_fetch_add(&ran, 1);
 }
@@ -442,7 +446,7 @@ static void test_delayed(void)
     uint64_t kept = 0;
     for (uint64_t i = 0; i < CANCELS; i++) { /* about when its time comes */
         (void)delayed_work_queue(system_wq, &later, 20 * US);
-        arch_udelay((uint32_t)(i % 40));
+        arch_udelay((uint32_t)(i % 20 * 20));
         kept += delayed_work_cancel_sync(&later);
         selftest_expect(!work_is_busy(&later.work), "it is busy after the cancel");
     }

@@ -3,6 +3,7 @@
  * The kernel's life, read aloud: the boot core's list, the other cores' list, and the end.
  */
 #include "arch/arch.h"
+#include "drivers/pci.h"
 #include "drivers/serial.h"
 #include "fs/device.h"
 #include "fs/memfs.h"
@@ -317,6 +318,7 @@ void kmain(const char *cmdline)
     if (serial != 0)
         log_warn("serial: no working port at COM1: no console");
     (void)serial_start_input(); /* needs: the irqs, timers */
+    (void)pci_scan();           /* needs: that no other core uses a device */
     smp_start_cores(&(struct smp_params){.maxcpus = params.maxcpus,
                                          .init_udelay_us = params.init_udelay_us,
                                          .ap_dead = &params.ap_dead},
@@ -327,6 +329,7 @@ void kmain(const char *cmdline)
     /* other cores run */
 
     warp_check(); /* needs: all cores that will be online */
+    pci_probe();  /* needs: cores to bring the devices' interrupts to */
     log_drain();
     start_kernel_threads(); /* needs: cores that run threads */
     start_first_thread();   /* needs: everything */

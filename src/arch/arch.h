@@ -154,6 +154,13 @@ void *arch_direct(paddr_t pa);
 /* The opposite, for an address that arch_direct gave. Context: any. */
 paddr_t arch_direct_to_phys(const void *va);
 
+/*
+ * Map a device's registers, `bytes` at `pa` (any alignment), uncached, for good.
+ * Returns: the address of the byte at pa, or NULL (usable RAM lies there, an address that the
+ * processor has not got, no memory, no room). Context: thread. Sleeps: no. Locks: kva.
+ */
+void *arch_map_device(paddr_t pa, size_t bytes);
+
 /* ---- time ------------------------------------------------------------------------------------ */
 
 /* Nanoseconds since the kernel's entry; never runs back on one core. Between cores it is as good as

@@ -2,9 +2,9 @@
 /*
  * PCI: which devices there are, what drives them, their registers, and how they interrupt.
  *
- * A driver fills a struct pci_driver and registers it before pci_scan(). The scan finds the
- * devices behind all bridges, and calls probe() of the first driver whose ids match. A probe then
- * takes what it needs, in this order:
+ * pci_scan() finds the devices behind all bridges. A driver fills a struct pci_driver and registers
+ * it; pci_probe() then offers each device to the drivers whose ids match. A probe takes what it
+ * needs, in this order:
  *
  *     regs = pci_map_bar(dev, 0)         registers; turns memory decoding on
  *     pci_enable_bus_master(dev)         before the device is to read or write memory
@@ -100,7 +100,7 @@ struct pci_driver {
     /*
      * Take the device. What it says in the log begins with the device's address.
      * Returns: 0; -errno leaves the device to the next driver that matches, with all given back.
-     * Context: thread or boot cpu only, interrupts on. Sleeps: no.
+     * Context: boot cpu only, interrupts on. Sleeps: no.
      */
     int (*probe)(struct pci_device *dev);
 
@@ -110,18 +110,25 @@ struct pci_driver {
 /* ---- the bus --------------------------------------------------------------------------------- */
 
 /*
- * Add a driver to those that pci_scan() asks; `driver` stays for ever.
- * Context: boot cpu only, before pci_scan().
+ * Find all devices by configuration mechanism #1, learn their BARs, and log each (debug level; one
+ * line of summary at info level). A machine without PCI is said in one line. While a BAR is sized
+ * its device does not answer, so nobody else may use one meanwhile: no other core runs yet. INTx of
+ * every device is off afterwards, so that one that the firmware left asserting holds no shared
+ * line. Returns: how many devices there are. Context: boot cpu only, once, before other cores run;
+ * mm is ready. Sleeps: no.
  */
+size_t pci_scan(void);
+
+/* Add a driver to those that pci_probe() asks; `driver` stays for ever. Context: boot cpu only,
+ * before pci_probe(). */
 void pci_register_driver(struct pci_driver *driver);
 
 /*
- * Find all devices, log each (debug level; one line of summary at info level), and probe. A machine
- * without PCI is said in one line.
- * Returns: how many devices there are. Context: boot cpu only, once; interrupts on, the irq core
- * ready. Sleeps: no.
+ * Offer each device to the registered drivers that match, in the order of registration, until one
+ * takes it. Bus mastering is off when probe() is called, whatever the firmware left.
+ * Context: boot cpu only, once, after pci_scan(); interrupts on, the irq core ready.
  */
-size_t pci_scan(void);
+void pci_probe(void);
 
 /*
  * Call fn() for each device, in the order of bus, slot, function. What it sees is no copy: the
@@ -172,8 +179,8 @@ volatile void *pci_map_bar(struct pci_device *dev, unsigned n);
  * the port. Context: thread. Locks: pci config. */
 uint16_t pci_io_bar(struct pci_device *dev, unsigned n);
 
-/* May the device read and write memory, and so send messages? Off until a driver asks; what the
- * firmware left on is turned off by the scan. Context: thread. Locks: pci config. */
+/* May the device read and write memory, and so send messages? Off until its driver asks; a device
+ * without a driver keeps what the firmware gave it. Context: thread. Locks: pci config. */
 void pci_enable_bus_master(struct pci_device *dev);
 void pci_disable_bus_master(struct pci_device *dev);
 
@@ -193,8 +200,9 @@ enum pci_irq_kind {
  * fewer than `max`. One line in the log says how this device interrupts, or why it does not.
  *
  * A message needs bus mastering, which stays the driver's to turn on. MSI-X entry i is irq i; all
- * further entries of the table stay masked. Entries, or the device's line, are open only between
- * request_irq() and free_irq().
+ * further entries of the table stay masked, and entry i is open only between request_irq() and
+ * free_irq(). A device that is given its line may assert it from then on: its driver has quieted it
+ * before, and quiets it again before pci_free_irqs(), which shuts the line off at the device.
  * Returns: how many; -EINVAL (min, max; it has some already), -ENOSPC (fewer than `min`), -ENODEV
  * (none of these ways works here), -ENOMEM. Context: thread. Sleeps: no. Locks: those of the irq
  * core, pci config, kva.

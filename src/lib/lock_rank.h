@@ -31,6 +31,7 @@ enum lock_rank {
     RANK_IRQ,
     RANK_IOAPIC,
     RANK_TASKLET,
+    RANK_PCI_CONFIG,
     RANK_STACKS,
     RANK_KVA,
     RANK_HEAP,

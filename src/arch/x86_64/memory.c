@@ -177,3 +177,13 @@ void memory_release_module(size_t index)
     if (start < end)
         page_release_range(start, end);
 }
+
+/* A device whose address lies in RAM would be a second, uncached way to what mm gives away. */
+void *arch_map_device(paddr_t pa, size_t bytes)
+{
+    for (size_t i = 0; i < usable_count; i++) {
+        if (pa < usable[i].end && bytes > 0 && pa + bytes - 1 >= usable[i].start)
+            return NULL;
+    }
+    return map_physical(pa, bytes, PROT_W | PROT_DEVICE);
+}

@@ -10,7 +10,7 @@
  * Time stands still but for the reads: arch_ticks() gives `fake_ticks` and adds `fake_tick_step`,
  * so that every wait with a deadline ends. A tick is a nanosecond.
  *
- * arch_direct() and arch_direct_to_phys() are left to the test that needs them.
+ * arch_direct(), arch_direct_to_phys() and arch_map_device() are left to the test that needs them.
  */
 #pragma once
 
@@ -163,6 +163,7 @@ struct arch_thread {
 
 void *arch_direct(paddr_t pa);
 paddr_t arch_direct_to_phys(const void *va);
+void *arch_map_device(paddr_t pa, size_t bytes);
 
 static inline void arch_copy_words(void *dst, const void *src, size_t count)
 {

@@ -519,6 +519,14 @@ int arch_line_of_isa(uint8_t isa_irq, struct arch_line *line);
 bool arch_line_exists(uint32_t gsi);
 
 /*
+ * What `pin` (1..4: INTA#..INTD#) of a slot of PCI is wired to, as the MP table says.
+ * Returns: 0; -ENOENT (it names other pins of that bus, but not this one); -ENODEV (no pin of that
+ * bus, or there is no table). Context: any.
+ * Source: Intel MultiProcessor Specification 1.4, "I/O Interrupt Assignment Entries"
+ */
+int arch_pci_line(uint8_t bus, uint8_t slot, uint8_t pin, struct arch_line *line);
+
+/*
  * Send the line, which exists, to `vector` on core `cpu`; masked or open as it is. The vector is
  * written first, then the destination, each in one write and only if it changes: in between the
  * entry names the new vector and the old core.

@@ -540,16 +540,163 @@ static void test_defaults(void **state)
     }
 }
 
+/* ---- the lines of PCI ------------------------------------------------------------------------ */
+
+static struct mptable_pci pci;
+
+static int collect_pci(size_t length)
+{
+    uint8_t *copy = exact_copy(table, length);
+    memset(&pci, 0xa5, sizeof(pci));
+    int result = mptable_collect_pci(copy, length, inputs, &info, &pci);
+    free(copy);
+    return result;
+}
+
+/* A MADT's view: the same I/O APICs, with ids of its own. */
+static void take_madt_ioapics(void)
+{
+    memset(&info, 0, sizeof(info));
+    info.ioapics[0] = (struct madt_ioapic){.id = 3, .address = 0xfec00000, .gsi_base = 0};
+    info.ioapics[1] = (struct madt_ioapic){.id = 4, .address = 0xfec10000, .gsi_base = 24};
+    info.ioapic_count = 2;
+}
+
+static void build_pci(void)
+{
+    begin();
+    put_bus(0, "PCI   ");
+    put_bus(3, "PCI   ");
+    put_bus(5, "ISA   ");
+    put_ioapic(8, ENABLED, 0xfec00000);
+    put_ioapic(9, ENABLED, 0xfec10000);
+    put_ioapic(10, 0, 0xfec00000);
+    put_ioapic(11, ENABLED, 0xfec20000);
+    put_line(3, INT, 1, 0, 3 << 2 | 0, 8, 11);     /* active high, as SeaBIOS says */
+    put_line(3, INT, 0, 3, 31 << 2 | 3, 9, 15);    /* as PCI has it: active low */
+    put_line(3, INT, 7, 0, 4 << 2 | 1, 8, 7);      /* low, and by edges */
+    put_line(3, INT, 0, 5, 6 << 2, 8, 5);          /* ISA's */
+    put_line(3, NMI, 0, 0, 7 << 2, 8, 5);          /* no interrupt */
+    put_line(3, INT, 0, 0, 8 << 2, 9, 16);         /* beyond the last input */
+    put_line(3, INT, 0, 0, 9 << 2, 10, 3);         /* an I/O APIC that is disabled */
+    put_line(3, INT, 0, 0, 10 << 2, 11, 3);        /* one that the MADT does not name */
+    put_line(3, INT, 0, 0, 11 << 2, 12, 3);        /* one that is nowhere */
+    put_line(3, INT, 0, 0, 3 << 2 | 0, 8, 10);     /* the first line for a pin holds */
+    put_line(3, INT, 0, 0, 0x80 | 12 << 2, 8, 12); /* the reserved bit means nothing */
+    set_length(used);
+    take_madt_ioapics();
+}
+
+static void assert_pci_line(unsigned bus, unsigned slot, unsigned pin, uint32_t gsi, bool level,
+                            bool low)
+{
+    struct mptable_pci_line line;
+    assert_int_equal(mptable_pci_route(&pci, (uint8_t)bus, (uint8_t)slot, (uint8_t)pin, &line), 0);
+    assert_int_equal(line.gsi, gsi);
+    assert_int_equal(line.level, level);
+    assert_int_equal(line.active_low, low);
+}
+
+static void test_pci_lines(void **state)
+{
+    struct mptable_pci_line line;
+    (void)state;
+    build_pci();
+    assert_int_equal(collect_pci(used), 0);
+    assert_int_equal(pci.count, 4);
+    assert_pci_line(0, 3, 1, 11, true, false);
+    assert_pci_line(3, 31, 4, 39, true, true);
+    assert_pci_line(0, 4, 2, 7, false, true);
+    assert_pci_line(0, 12, 1, 12, true, true);
+    for (unsigned slot = 5; slot < 12; slot++)
+        assert_int_equal(mptable_pci_route(&pci, 0, (uint8_t)slot, 1, &line), -ENOENT);
+    assert_int_equal(mptable_pci_route(&pci, 0, 3, 2, &line), -ENOENT);
+    assert_int_equal(mptable_pci_route(&pci, 5, 6, 1, &line), -ENODEV);
+    assert_int_equal(mptable_pci_route(&pci, 1, 0, 1, &line), -ENODEV);
+}
+
+/* Lines before the parts that they name, and the MP table's own view of the I/O APICs. */
+static void test_pci_lines_first(void **state)
+{
+    (void)state;
+    begin();
+    put_line(3, INT, 0, 2, 3 << 2, 0xff, 4);
+    put_ioapic(9, ENABLED, 0xfec20000);
+    put_ioapic(8, ENABLED, 0xfec10000);
+    put_line(3, INT, 0, 2, 4 << 2, 8, 4);
+    put_bus(2, "PCI   ");
+    set_length(used);
+    assert_int_equal(collect(used), 0);
+    assert_int_equal(collect_pci(used), 0);
+    assert_int_equal(pci.count, 1); /* input 4 of the first one is not there */
+    assert_pci_line(2, 4, 1, 8, true, true);
+}
+
+static void test_pci_hundreds(void **state)
+{
+    (void)state;
+    begin();
+    put_ioapic(8, ENABLED, 0xfec00000);
+    for (unsigned bus = 0; bus < 5; bus++) {
+        put_bus((uint8_t)bus, "PCI   ");
+        for (unsigned source = 0; source < 128; source++)
+            put_line(3, INT, 0, (uint8_t)bus, (uint8_t)source, 8, (uint8_t)(source % 24));
+    }
+    set_length(used);
+    take_madt_ioapics();
+    assert_int_equal(collect_pci(used), 0);
+    assert_int_equal(pci.count, MPTABLE_PCI_LINES_MAX);
+    assert_int_equal(pci.dropped, 5 * 128 - MPTABLE_PCI_LINES_MAX);
+}
+
+static void test_pci_bad_tables(void **state)
+{
+    (void)state;
+    build_pci();
+    table[7] ^= 1;
+    assert_int_equal(collect_pci(used), -EIO);
+    assert_int_equal(pci.count, 0);
+    build_pci();
+    for (size_t length = 0; length < used; length++)
+        assert_int_equal(collect_pci(length), -EINVAL);
+    size_t whole = used;
+    put8(0x77);
+    set_length(used);
+    assert_int_equal(collect_pci(used), -EINVAL);
+    assert_int_equal(pci.count, 4); /* what came before the bad entry */
+    set_length(whole);
+}
+
+static void test_pci_random_damage(void **state)
+{
+    uint64_t seed = 0x2545f4914f6cdd1d;
+    (void)state;
+    for (unsigned round = 0; round < 20000; round++) {
+        build_pci();
+        damage(table + MPTABLE_HEADER_BYTES, used - MPTABLE_HEADER_BYTES, &seed);
+        set_length(used);
+        int error = collect_pci(used);
+        assert_true(error == 0 || error == -EINVAL);
+        for (size_t i = 0; i < pci.count; i++) {
+            assert_in_range(pci.lines[i].gsi, 0, 39);
+            assert_in_range(pci.lines[i].pin, 1, 4);
+            assert_in_range(pci.lines[i].slot, 0, 31);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sample),        cmocka_unit_test(test_routes),
-        cmocka_unit_test(test_any_order),     cmocka_unit_test(test_ioapics),
-        cmocka_unit_test(test_hundreds),      cmocka_unit_test(test_bad_entries),
-        cmocka_unit_test(test_count_lies),    cmocka_unit_test(test_every_length),
-        cmocka_unit_test(test_random_damage), cmocka_unit_test(test_pointer),
-        cmocka_unit_test(test_places),        cmocka_unit_test(test_pointer_passed_over),
-        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_sample),          cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_any_order),       cmocka_unit_test(test_ioapics),
+        cmocka_unit_test(test_hundreds),        cmocka_unit_test(test_bad_entries),
+        cmocka_unit_test(test_count_lies),      cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_random_damage),   cmocka_unit_test(test_pointer),
+        cmocka_unit_test(test_places),          cmocka_unit_test(test_pointer_passed_over),
+        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_pci_lines),
+        cmocka_unit_test(test_pci_lines_first), cmocka_unit_test(test_pci_hundreds),
+        cmocka_unit_test(test_pci_bad_tables),  cmocka_unit_test(test_pci_random_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -259,7 +259,7 @@ static void test_bridges_that_lie(void **state)
 {
     static const struct {
         unsigned secondary, last;
-    } lies[] = {{0, 9}, {1, 0}, {1, 9}, {2, 9}, {4, 3}, {7, 7}, {3, 255}};
+    } lies[] = {{0, 9}, {1, 0}, {1, 5}, {1, 9}, {2, 9}, {4, 3}, {7, 7}, {3, 255}};
     (void)state;
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
         begin(NULL);

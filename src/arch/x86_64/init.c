@@ -11,6 +11,7 @@
 #include "arch/x86_64/ioapic.h"
 #include "arch/x86_64/lapic.h"
 #include "arch/x86_64/memory.h"
+#include "arch/x86_64/mp.h"
 #include "arch/x86_64/pic.h"
 #include "arch/x86_64/smap.h"
 #include "arch/x86_64/trap.h"
@@ -47,6 +48,7 @@ void arch_init_platform(const struct params *params)
     cpus_init();
     (void)lapic_init_cpu(); /* the boot core is in the mode already */
     ioapic_init();
+    mp_read_pci(&acpi.madt); /* needs: the I/O APICs */
 }
 
 void arch_init_clock(const struct params *params)

@@ -36,14 +36,19 @@ static bool find_pointer(struct mptable_pointer *out)
     return false;
 }
 
+/* All of the table at pa, or NULL if none begins there. */
+static const void *map_table(paddr_t pa, size_t *length)
+{
+    const void *header = map_physical(pa, MPTABLE_HEADER_BYTES, PROT_R);
+    if (header == NULL || mptable_length(header, length) != 0)
+        return NULL;
+    return map_physical(pa, *length, PROT_R);
+}
+
 static bool read_table(paddr_t pa, struct madt_info *out)
 {
     size_t length;
-    const void *table = map_physical(pa, MPTABLE_HEADER_BYTES, PROT_R);
-    if (table != NULL && mptable_length(table, &length) == 0)
-        table = map_physical(pa, length, PROT_R);
-    else
-        table = NULL;
+    const void *table = map_table(pa, &length);
     int error = table == NULL ? -EINVAL : mptable_collect(table, length, ioapic_inputs_at, out);
     if (error != 0 && out->bad_offset == 0) {
         log_warn("mp: the MP table at %#llx %s: passed over", (unsigned long long)pa,
@@ -77,4 +82,41 @@ bool mp_read(struct madt_info *out)
         log_info("mp: the IMCR now sends interrupts by way of the APICs");
     }
     return true;
+}
+
+/* ---- the lines of PCI ------------------------------------------------------------------------ */
+
+static struct mptable_pci pci; /* I: filled by mp_read_pci() */
+
+/* ioapic_inputs_at() maps registers for good each time that it is asked. */
+static uint32_t inputs_at(paddr_t address)
+{
+    static paddr_t known;
+    static uint32_t inputs;
+    if (address != known)
+        inputs = ioapic_inputs_at(address);
+    known = address;
+    return inputs;
+}
+
+/* Quiet about what is damaged: who looks for a line says that it found none. */
+void mp_read_pci(const struct madt_info *info)
+{
+    struct mptable_pointer pointer;
+    size_t length;
+    if (!find_pointer(&pointer) || pointer.default_config != 0)
+        return;
+    const void *table = map_table(pointer.table, &length);
+    if (table != NULL)
+        (void)mptable_collect_pci(table, length, inputs_at, info, &pci);
+}
+
+int arch_pci_line(uint8_t bus, uint8_t slot, uint8_t pin, struct arch_line *line)
+{
+    struct mptable_pci_line found;
+    int error = mptable_pci_route(&pci, bus, slot, pin, &found);
+    if (error == 0)
+        *line = (struct arch_line){
+            .gsi = found.gsi, .level = found.level, .active_low = found.active_low};
+    return error;
 }

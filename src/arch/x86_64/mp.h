@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The MP tables of a machine that has no MADT: where they lie, and the switch that they may name.
+ * The MP tables: where they lie; what they say of a machine that has no MADT, and the switch that
+ * they may name; and what they say of the lines of PCI, which no MADT does.
  */
 #pragma once
 
@@ -14,3 +15,10 @@
  * Source: Intel MultiProcessor Specification 1.4, "MP Configuration Table"
  */
 bool mp_read(struct madt_info *out);
+
+/*
+ * Read what the MP table, if there is one, says of the lines of PCI, for arch_pci_line(). `info` is
+ * where the I/O APICs' gsis are from: the MADT's, or what mp_read() filled.
+ * Context: boot cpu only, interrupts off.
+ */
+void mp_read_pci(const struct madt_info *info);

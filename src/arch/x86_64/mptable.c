@@ -282,6 +282,14 @@ static void each_entry(const uint8_t *table, size_t end, struct collection *to,
         add(to, table + at);
 }
 
+static int check_table(const void *table, size_t available, size_t *length)
+{
+    if (available < MPTABLE_HEADER_BYTES || mptable_length(table, length) != 0 ||
+        *length > available)
+        return -EINVAL;
+    return acpi_checksum_ok(table, *length) ? 0 : -EIO;
+}
+
 int mptable_collect(const void *table, size_t available, mptable_inputs *inputs,
                     struct madt_info *out)
 {
@@ -289,11 +297,9 @@ int mptable_collect(const void *table, size_t available, mptable_inputs *inputs,
     size_t length;
 
     memset(out, 0, sizeof(*out));
-    if (available < MPTABLE_HEADER_BYTES || mptable_length(table, &length) != 0 ||
-        length > available)
-        return -EINVAL;
-    if (!acpi_checksum_ok(table, length))
-        return -EIO;
+    int error = check_table(table, available, &length);
+    if (error != 0)
+        return error;
     out->lapic_address = acpi_load32(table, HEADER_LAPIC_ADDRESS);
     out->pcat_compat = true; /* the book is about PC/AT-compatible machines only */
     size_t end = sound_bytes(table, length);
@@ -303,6 +309,117 @@ int mptable_collect(const void *table, size_t available, mptable_inputs *inputs,
         return 0;
     out->bad_offset = end;
     return -EINVAL;
+}
+
+/* ---- the lines of PCI ------------------------------------------------------------------------ */
+
+/* The source of a PCI line: two bits for the pin, five for the slot. */
+enum pci_source {
+    SOURCE_PIN = 0x03,
+    SOURCE_SLOT_SHIFT = 2,
+    SOURCE_SLOT = 0x1f,
+};
+
+enum line_flags {
+    LINE_POLARITY = 0x3,
+    LINE_ACTIVE_HIGH = 0x1,
+    LINE_TRIGGER = 0xc,
+    LINE_EDGE = 0x4,
+};
+
+struct pci_collection {
+    const uint8_t *table;
+    size_t end; /* how far the entries make sense */
+    const struct madt_info *info;
+    mptable_inputs *inputs;
+    struct mptable_pci *out;
+    bool pci_bus[BUS_IDS];
+};
+
+/* The gsi of `input` of the I/O APIC at this address. */
+static bool gsi_at(const struct pci_collection *in, paddr_t address, uint8_t input, uint32_t *gsi)
+{
+    for (size_t i = 0; i < in->info->ioapic_count; i++) {
+        if (in->info->ioapics[i].address == address && input < in->inputs(address)) {
+            *gsi = in->info->ioapics[i].gsi_base + input;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same for an I/O APIC's id in this table, which need not be the one that the MADT has. */
+static bool gsi_of(const struct pci_collection *in, uint8_t ioapic_id, uint8_t input, uint32_t *gsi)
+{
+    for (size_t at = MPTABLE_HEADER_BYTES; at < in->end; at += entry_bytes[in->table[at]]) {
+        const uint8_t *entry = in->table + at;
+        if (entry[0] == ENTRY_IOAPIC && (entry[IOAPIC_FLAGS] & IOAPIC_ENABLED) != 0 &&
+            (entry[IOAPIC_ID] == ioapic_id || ioapic_id == LINE_APIC_ALL))
+            return gsi_at(in, acpi_load32(entry, IOAPIC_ADDRESS), input, gsi);
+    }
+    return false;
+}
+
+static void add_pci_line(struct pci_collection *to, const uint8_t *entry)
+{
+    uint16_t flags = acpi_load16(entry, LINE_FLAGS);
+    uint8_t source = entry[LINE_BUS_IRQ];
+    struct mptable_pci_line known, line = {
+                                       .bus = entry[LINE_BUS],
+                                       .slot = source >> SOURCE_SLOT_SHIFT & SOURCE_SLOT,
+                                       .pin = (uint8_t)((source & SOURCE_PIN) + 1),
+                                       .level = (flags & LINE_TRIGGER) != LINE_EDGE,
+                                       .active_low = (flags & LINE_POLARITY) != LINE_ACTIVE_HIGH,
+                                   };
+
+    if (entry[LINE_TYPE] != LINE_TYPE_INT || !to->pci_bus[line.bus] ||
+        !gsi_of(to, entry[LINE_APIC], entry[LINE_INPUT], &line.gsi) ||
+        mptable_pci_route(to->out, line.bus, line.slot, line.pin, &known) == 0)
+        return;
+    if (to->out->count == MPTABLE_PCI_LINES_MAX)
+        to->out->dropped++;
+    else
+        to->out->lines[to->out->count++] = line;
+}
+
+int mptable_collect_pci(const void *table, size_t available, mptable_inputs *inputs,
+                        const struct madt_info *info, struct mptable_pci *out)
+{
+    struct pci_collection to = {.table = table, .info = info, .inputs = inputs, .out = out};
+    size_t length;
+
+    memset(out, 0, sizeof(*out));
+    int error = check_table(table, available, &length);
+    if (error != 0)
+        return error;
+    to.end = sound_bytes(table, length);
+    for (size_t at = MPTABLE_HEADER_BYTES; at < to.end; at += entry_bytes[to.table[at]]) {
+        const uint8_t *entry = to.table + at;
+        if (entry[0] == ENTRY_BUS)
+            to.pci_bus[entry[BUS_ID]] = memcmp(entry + BUS_TYPE, "PCI   ", 6) == 0;
+    }
+    for (size_t at = MPTABLE_HEADER_BYTES; at < to.end; at += entry_bytes[to.table[at]]) {
+        if (to.table[at] == ENTRY_LINE)
+            add_pci_line(&to, to.table + at);
+    }
+    return to.end == length ? 0 : -EINVAL;
+}
+
+int mptable_pci_route(const struct mptable_pci *pci, uint8_t bus, uint8_t slot, uint8_t pin,
+                      struct mptable_pci_line *out)
+{
+    int result = -ENODEV;
+    for (size_t i = 0; i < pci->count; i++) {
+        const struct mptable_pci_line *line = &pci->lines[i];
+        if (line->bus != bus)
+            continue;
+        result = -ENOENT;
+        if (line->slot == slot && line->pin == pin) {
+            *out = *line;
+            return 0;
+        }
+    }
+    return result;
 }
 
 /* ---- machines without one -------------------------------------------------------------------- */

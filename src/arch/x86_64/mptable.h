@@ -85,3 +85,43 @@ int mptable_collect(const void *table, size_t available, mptable_inputs *inputs,
  * Source: MP Specification, "Default Configurations"
  */
 int mptable_default(uint8_t config, struct madt_info *out);
+
+/* ---- the lines of PCI ------------------------------------------------------------------------ */
+
+enum { MPTABLE_PCI_LINES_MAX = 256 };
+
+/* What one pin of one slot is wired to. */
+struct mptable_pci_line {
+    uint8_t bus, slot;
+    uint8_t pin; /* 1..4: INTA#..INTD# */
+    bool level, active_low;
+    uint32_t gsi;
+};
+
+struct mptable_pci {
+    struct mptable_pci_line lines[MPTABLE_PCI_LINES_MAX]; /* in the table's order */
+    size_t count;
+    size_t dropped; /* did not fit */
+};
+
+/*
+ * Collect the interrupt lines of PCI buses into *out, which need not be initialised. `info` says
+ * which gsis the I/O APIC at an address has: it comes from the MADT, or from mptable_collect(). A
+ * line that leaves its trigger or polarity to the bus is PCI's: level, active low. Of two lines for
+ * one pin the first holds; lines to an I/O APIC that is not in `info`, or to an input that it has
+ * not got, are passed over.
+ * Returns: 0; -EINVAL, -EIO as mptable_collect(): *out is empty then, or, after a bad entry, what
+ * came before it.
+ * Source: MP Specification, "I/O Interrupt Assignment Entries", and Appendix D, "Multiple I/O APIC
+ * Multiple PCI Bus Systems"
+ */
+int mptable_collect_pci(const void *table, size_t available, mptable_inputs *inputs,
+                        const struct madt_info *info, struct mptable_pci *out);
+
+/*
+ * What `pin` (1..4) of `slot` on `bus` is wired to.
+ * Returns: 0; -ENOENT (other pins of this bus are named, not this one); -ENODEV (no pin of this bus
+ * is: it may be behind a bridge of the kind that passes the lines of its slots on).
+ */
+int mptable_pci_route(const struct mptable_pci *pci, uint8_t bus, uint8_t slot, uint8_t pin,
+                      struct mptable_pci_line *out);

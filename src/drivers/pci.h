@@ -72,8 +72,9 @@ struct pci_device {
     const struct pci_driver *driver; /* the one whose probe() took it, or NULL */
     void *driver_data;               /* the driver's own */
 
-    struct pci_irqs *irqs;   /* what pci_alloc_irqs() gave; pci_irq.c alone looks inside */
-    struct pci_device *next; /* in the order of the scan */
+    struct pci_irqs *irqs;         /* what pci_alloc_irqs() gave; pci_irq.c's and pci_msi.c's */
+    volatile uint32_t *msix_table; /* theirs too: mapped once */
+    struct pci_device *next;       /* in the order of the scan */
 };
 
 /* PCI_ANY_ID in vendor or device matches all; of the class the bits in class_mask have to agree. */

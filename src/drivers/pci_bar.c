@@ -85,8 +85,7 @@ void pci_bars_read(struct pci_device *dev, unsigned count)
     pci_command(dev, 0, decoding);
 }
 
-/* Let the device answer, and let the bridges on the way pass it on. */
-static void let_through(const struct pci_device *dev, uint16_t command)
+void pci_let_through(const struct pci_device *dev, uint16_t command)
 {
     for (; dev != NULL; dev = dev->bridge)
         pci_command(dev, 0, command);
@@ -113,7 +112,7 @@ volatile void *pci_map_bar(struct pci_device *dev, unsigned n)
     volatile void *registers = arch_map_device(bar->address, bar->bytes);
     if (registers == NULL)
         return refuse(dev, n, "its address cannot be mapped");
-    let_through(dev, PCI_COMMAND_MEMORY);
+    pci_let_through(dev, PCI_COMMAND_MEMORY);
     return registers;
 }
 
@@ -123,13 +122,13 @@ uint16_t pci_io_bar(struct pci_device *dev, unsigned n)
         (void)refuse(dev, n, "it is no ports, or without address");
         return 0;
     }
-    let_through(dev, PCI_COMMAND_IO);
+    pci_let_through(dev, PCI_COMMAND_IO);
     return (uint16_t)dev->bars[n].address;
 }
 
 void pci_enable_bus_master(struct pci_device *dev)
 {
-    let_through(dev, PCI_COMMAND_MASTER); /* a bridge passes on what it may send itself */
+    pci_let_through(dev, PCI_COMMAND_MASTER); /* a bridge passes on what it may send itself */
 }
 
 void pci_disable_bus_master(struct pci_device *dev)

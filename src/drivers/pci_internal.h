@@ -6,6 +6,7 @@
 #pragma once
 
 #include "drivers/pci.h"
+#include "irq/irq.h"
 
 /* clang-format off: fields stand under their register */
 /* Source: PCI Local Bus Specification 3.0, 6.1 "Configuration Space Organization", and for the
@@ -63,6 +64,10 @@ void pci_command(const struct pci_device *dev, uint16_t clear, uint16_t set);
 /* Fill dev->bars, of which the header has `count`. Context: boot cpu only. */
 void pci_bars_read(struct pci_device *dev, unsigned count);
 
+/* Set bits of the command register, of the device and of the bridges on the way to it, which pass
+ * on what they are themselves let do. Context, locks: as pci_read8. */
+void pci_let_through(const struct pci_device *dev, uint16_t command);
+
 /* ---- pci_intx.c ------------------------------------------------------------------------------ */
 
 /* Where a device's line arrives, and who said so. */
@@ -78,3 +83,38 @@ struct pci_route {
  * Returns: 0, or -ENODEV: *why says it in words. Context: thread. Locks: pci config.
  */
 int pci_intx_route(const struct pci_device *dev, struct pci_route *route, const char **why);
+
+/* ---- pci_msi.c ------------------------------------------------------------------------------- */
+
+/* One message that a device may send: the data of its irq_msi_ops. */
+struct pci_message {
+    struct pci_irqs *of;
+    unsigned entry; /* of the MSI-X table */
+    uint32_t irq;
+};
+
+struct pci_irqs {
+    struct pci_device *dev;
+    enum pci_irq_kind kind;
+    uint8_t capability; /* the offset of MSI's or MSI-X's */
+    unsigned count;
+    struct pci_message messages[PCI_IRQS_MAX];
+};
+
+extern const struct irq_msi_ops pci_msix_ops;
+extern const struct irq_msi_ops pci_msi_ops, pci_msi_ops_no_mask;
+
+/*
+ * Turn MSI-X on with every entry of the table masked, and off again.
+ * Returns: how many entries there are; 0: it cannot be used, which *why says.
+ * Context: thread. Locks: pci config, kva.
+ */
+unsigned pci_msix_begin(struct pci_irqs *irqs, const char **why);
+void pci_msix_end(struct pci_irqs *irqs);
+
+/*
+ * Prepare MSI for one message; the first ops->write() turns it on, since before that it would send
+ * to no sensible address. Returns: the ops that fit it, or NULL: *why. Context, locks: as above.
+ */
+const struct irq_msi_ops *pci_msi_begin(struct pci_irqs *irqs, const char **why);
+void pci_msi_end(struct pci_irqs *irqs);

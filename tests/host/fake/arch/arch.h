@@ -165,6 +165,15 @@ void *arch_direct(paddr_t pa);
 paddr_t arch_direct_to_phys(const void *va);
 void *arch_map_device(paddr_t pa, size_t bytes);
 
+/* Interrupt lines; the functions are left to the test, too. */
+struct arch_line {
+    uint32_t gsi;
+    bool level;
+    bool active_low;
+};
+int arch_line_of_isa(uint8_t isa_irq, struct arch_line *line);
+int arch_pci_line(uint8_t bus, uint8_t slot, uint8_t pin, struct arch_line *line);
+
 static inline void arch_copy_words(void *dst, const void *src, size_t count)
 {
     unsigned char *to = dst;

@@ -4,6 +4,9 @@
 from dataclasses import dataclass, field
 
 PANIC = r"panic: core \d+"
+# What the tests of PCI (src/drivers/pci_selftest.c) let interrupt: two cards in slots whose first
+# pins are one line on both machines, and one with MSI-X.
+CARDS = ("-device", "edu,addr=5", "-device", "edu,addr=9", "-device", "virtio-rng-pci,addr=6")
 STAYS = "stays"  # as a status: the machine halts and does not end
 
 

@@ -31,6 +31,7 @@ struct device {
     const char *name;
     uint64_t number;
     device_open_fn *open;
+    void *data; /* for it */
 };
 
 static struct device devices[FS_DEVICES_MAX]; /* I: by the boot core, before programs run */
@@ -79,13 +80,15 @@ static int open_with(const struct file_ops *ops, unsigned flags, struct file **f
     return *file != NULL ? 0 : -ENOMEM;
 }
 
-static int null_open(unsigned flags, struct file **file)
+static int null_open(void *data, unsigned flags, struct file **file)
 {
+    (void)data;
     return open_with(&null_ops, flags, file);
 }
 
-static int zero_open(unsigned flags, struct file **file)
+static int zero_open(void *data, unsigned flags, struct file **file)
 {
+    (void)data;
     return open_with(&zero_ops, flags, file);
 }
 
@@ -98,10 +101,11 @@ uint64_t device_number(const struct device *device)
 
 int device_open(const struct device *device, unsigned flags, struct file **file)
 {
-    return device->open(flags, file);
+    return device->open(device->data, flags, file);
 }
 
-int fs_register_device(const char *name, uint32_t major, uint32_t minor, device_open_fn *open)
+int fs_register_device(const char *name, uint32_t major, uint32_t minor, device_open_fn *open,
+                       void *data)
 {
     size_t length = strnlen(name, FS_DEVICE_NAME_MAX);
     if (length == 0 || length == FS_DEVICE_NAME_MAX || strchr(name, '/') != NULL ||
@@ -114,7 +118,8 @@ int fs_register_device(const char *name, uint32_t major, uint32_t minor, device_
     }
     if (device_count == FS_DEVICES_MAX)
         return -ENOSPC;
-    devices[device_count++] = (struct device){.name = name, .number = number, .open = open};
+    devices[device_count++] =
+        (struct device){.name = name, .number = number, .open = open, .data = data};
     return 0;
 }
 
@@ -132,8 +137,8 @@ static int make_node(const struct device *device)
 
 int fs_create_devices(void)
 {
-    (void)fs_register_device("null", MEM_MAJOR, NULL_MINOR, null_open);
-    (void)fs_register_device("zero", MEM_MAJOR, ZERO_MINOR, zero_open);
+    (void)fs_register_device("null", MEM_MAJOR, NULL_MINOR, null_open, NULL);
+    (void)fs_register_device("zero", MEM_MAJOR, ZERO_MINOR, zero_open, NULL);
     (void)memfs_mkdir(NULL, DEV_PREFIX, DEV_MODE); /* if it cannot be, no node can, and says so */
     int first_error = 0;
     for (size_t i = 0; i < device_count; i++) {

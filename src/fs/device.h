@@ -12,18 +12,20 @@ struct file;
 enum { FS_DEVICES_MAX = 16, FS_DEVICE_NAME_MAX = 16 };
 
 /*
- * How a device is opened: make a file (file_create) for the flags of open(2).
- * Returns: 0 and *file, or an error. Context: thread, no lock held. Sleeps: may.
+ * How a device is opened: make a file (file_create) for the flags of open(2); `data` is what it was
+ * registered with. Returns: 0 and *file, or an error. Context: thread, no lock held. Sleeps: may.
  */
-typedef int device_open_fn(unsigned flags, struct file **file);
+typedef int device_open_fn(void *data, unsigned flags, struct file **file);
 
 /*
  * Make a device known as `name` (below FS_DEVICE_NAME_MAX bytes, no '/'; the string stays). Its
- * numbers are those of Linux, for stat: console 5, 1; tty 5, 0; null 1, 3; zero 1, 5. Before
+ * numbers are those of Linux, for stat: console 5, 1; tty 5, 0; tty0 4, 0; ttyS0 4, 64; null 1, 3;
+ * zero 1, 5. Before
  * fs_create_devices(). Returns: 0, -EEXIST (the name or numbers are taken), -ENOSPC, -EINVAL.
  * Context: boot cpu only.
  */
-int fs_register_device(const char *name, uint32_t major, uint32_t minor, device_open_fn *open);
+int fs_register_device(const char *name, uint32_t major, uint32_t minor, device_open_fn *open,
+                       void *data);
 
 /*
  * Make /dev, unless the archive brought it, and a node for each device, mode 666; what the archive

@@ -489,8 +489,9 @@ static void many_names(void **state)
 
 static int open_error;
 
-static int open_echo(unsigned flags, struct file **file)
+static int open_echo(void *data, unsigned flags, struct file **file)
 {
+    (void)data;
     static const struct file_ops ops = {0};
     if (open_error == 0)
         *file = file_create(&ops, NULL, flags);
@@ -503,12 +504,12 @@ static void devices(void **state)
     char buf[16];
     struct file *file;
     long before = fake_live;
-    assert_int_equal(fs_register_device("echo", 9, 7, open_echo), 0);
-    assert_int_equal(fs_register_device("echo", 9, 8, open_echo), -EEXIST);
-    assert_int_equal(fs_register_device("other", 9, 7, open_echo), -EEXIST);
-    assert_int_equal(fs_register_device("a/b", 9, 8, open_echo), -EINVAL);
-    assert_int_equal(fs_register_device("", 9, 8, open_echo), -EINVAL);
-    assert_int_equal(fs_register_device("big", 9, 256, open_echo), -EINVAL);
+    assert_int_equal(fs_register_device("echo", 9, 7, open_echo, NULL), 0);
+    assert_int_equal(fs_register_device("echo", 9, 8, open_echo, NULL), -EEXIST);
+    assert_int_equal(fs_register_device("other", 9, 7, open_echo, NULL), -EEXIST);
+    assert_int_equal(fs_register_device("a/b", 9, 8, open_echo, NULL), -EINVAL);
+    assert_int_equal(fs_register_device("", 9, 8, open_echo, NULL), -EINVAL);
+    assert_int_equal(fs_register_device("big", 9, 256, open_echo, NULL), -EINVAL);
     assert_int_equal(fs_create_devices(), 0);
     assert_int_equal(stat_of("/dev/null").mode, S_IFCHR | 0666);
     assert_int_equal(stat_of("/dev/null").rdev, 0x103);
@@ -536,7 +537,7 @@ static void devices(void **state)
     assert_memory_equal(buf, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16);
     file_put(file);
     put_file("/dev/file", "");
-    assert_int_equal(fs_register_device("file", 9, 9, open_echo), 0);
+    assert_int_equal(fs_register_device("file", 9, 9, open_echo, NULL), 0);
     assert_int_equal(fs_create_devices(), -EEXIST); /* all are there, or something else is */
     static const char *const names[] = {"/dev/null", "/dev/zero", "/dev/echo", "/dev/file"};
     for (size_t i = 0; i < 4; i++)

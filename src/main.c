@@ -124,6 +124,25 @@ static void report_parameters(void)
         log_warn("parameters: more than %d arguments for init: the rest was cut", PARAMS_ARGS_MAX);
 }
 
+static void start_consoles(void)
+{
+    for (size_t i = 0; i < params.console_count; i++)
+        console_select(params_console_name(params.consoles[i]));
+    for (unsigned port = 0; port < SERIAL_PORTS; port++)
+        (void)serial_init(port, params.console_baud[PARAM_CONSOLE_TTYS0 + port]);
+}
+
+/* What the command line names and the machine has not got. */
+static void report_consoles(void)
+{
+    for (size_t i = 0; i < params.console_count; i++) {
+        const char *name = params_console_name(params.consoles[i]);
+        if (console_find(name) == NULL)
+            log_warn("console: there is no %s", name);
+    }
+    console_selection_ends();
+}
+
 static void start_interrupts(void)
 {
     if (irq_init() != 0 || irq_cpu_prepare(0) != 0)
@@ -234,8 +253,7 @@ static void prepare_files(void)
     if (fs_create_devices() != 0) /* needs: the archive unpacked, the devices registered */
         log_err("initrd: some of /dev could not be made");
     report_memory();
-    while (log_pending())
-        log_drain(); /* the boot's lines stand before the program's */
+    log_settle(); /* the boot's lines stand before the program's */
 }
 
 __attribute__((noreturn)) static void run_init(void *arg)
@@ -249,6 +267,8 @@ __attribute__((noreturn)) static void run_init(void *arg)
         log_err("some programs have not ended within %d ms", END_WAIT_MS);
     if (!ipi_wait_quiet(END_WAIT_MS * NS_PER_MS))
         log_err("ipi: some rings were not taken within %d ms", END_WAIT_MS);
+    if (!tty_close_output(END_WAIT_MS * NS_PER_MS))
+        log_err("some programs' output has not ended within %d ms", END_WAIT_MS);
     if (shutdown_requested() != SHUTDOWN_NONE)
         obey(shutdown_requested());
     shut_down("init", end);
@@ -302,7 +322,7 @@ void kmain(const char *cmdline)
     log_info("Carillon");
     if (DEBUG_KERNEL)
         log_info("debug: the kernel's own rules are checked while it runs");
-    int serial = serial_init(params.console_baud);
+    start_consoles();
     /* can print */
 
     report_parameters();
@@ -315,17 +335,17 @@ void kmain(const char *cmdline)
     start_interrupts();          /* needs: the number of cores and of interrupt lines */
     /* can take interrupts */
 
-    if (serial != 0)
-        log_warn("serial: no working port at COM1: no console");
-    (void)serial_start_input(); /* needs: the irqs, timers */
-    (void)pci_scan();           /* needs: that no other core uses a device */
+    report_consoles();
+    for (unsigned port = 0; port < SERIAL_PORTS; port++)
+        (void)serial_start(port); /* needs: the irqs, timers */
+    (void)pci_scan();             /* needs: that no other core uses a device */
     smp_start_cores(&(struct smp_params){.maxcpus = params.maxcpus,
                                          .init_udelay_us = params.init_udelay_us,
                                          .ap_dead = &params.ap_dead},
                     core_main); /* needs: the clock, interrupts */
     sched_wait_for_cores();
     watchdog_start(params.watchdog_s, sched_is_idle); /* needs: all cores that will be online */
-    irq_spread(); /* needs: all cores that will be online */
+    irq_spread();                                     /* needs: all cores that will be online */
     /* other cores run */
 
     warp_check(); /* needs: all cores that will be online */

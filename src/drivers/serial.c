@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: MIT
 /*
- * A 16550 UART at COM1 as a console. The transmitter is polled; the receiver interrupts.
+ * 16550 UARTs at COM1 and COM2 as the consoles ttyS0 and ttyS1.
+ *
+ * Output goes into a ring, and from there to the device, as much as its FIFO takes whenever that is
+ * empty: by interrupt. Who writes does not wait (serial_put), or polls until the ring has room
+ * (serial_write, for the kernel's lines). Before serial_start(), and in a panic, the ring is
+ * emptied by polling each time, so that the port works without interrupts.
  *
  * Invariant: each wait for the device is bounded, by 100 ms and the time that its own bytes need on
- * the line. A port that does not exist 0xff in every register, which looks ready for ever, so
+ * the line. A port that does not exist reads 0xff in every register, which looks ready for ever, so
  * serial_init() first asks for something that only a UART answers. One that stops taking characters
  * later on is marked dead; text for it is dropped at once, and once a second one look tells whether
  * it came back.
  *
- * The receiver's interrupt is an edge: the next one comes only after no byte was left. So its
- * handler takes bytes until there is none; from a device that never runs dry it takes a bounded
- * number, and a timer looks at it again. Reading LSR clears its error bits, whoever reads it, so
- * all reads go through read_status().
+ * The interrupt is an edge: the next one comes only after none was left. So its handler goes on
+ * until IIR says so; with a device that never ends it stops after a number of turns, and a timer
+ * looks again. When the terminal has no room, the receiver's interrupt is off and RTS dropped: the
+ * bytes stay in the FIFO and, if the other side heeds RTS, with their sender. Reading LSR clears
+ * its error bits, whoever reads it, so all reads go through read_status().
  *
- * Who writes holds the console lock, or panics; a flush only waits, and needs none. Input is the
- * boot core's, in hardirq. Source: National Semiconductor PC16550D data sheet, "Registers"
+ * The lock is the innermost one: nobody else's function is called under it. A panic does without it
+ * if its holder was stopped. Source: National Semiconductor PC16550D data sheet, "Registers"
  */
 #include "drivers/serial.h"
 
@@ -27,9 +33,10 @@
 #include "irq/timer.h"
 #include "lib/console.h"
 #include "lib/errno.h"
+#include "lib/list.h"
 #include "lib/log.h"
-
-enum { COM1 = 0x3f8 };
+#include "lib/panic.h"
+#include "lib/spinlock.h"
 
 /* clang-format off */
 /* Registers, 8 bits each, by offset; two share an offset where one is read and one written. */
@@ -39,14 +46,18 @@ enum {
     UART_DLL = 0, /* divisor latch, low byte, while LCR_DLAB is set */
     UART_IER = 1, /* interrupt enable */
         UART_IER_NONE = 0x00,
-        UART_IER_RECEIVED = 0x01, /* a byte waits */
+        UART_IER_RECEIVED = 0x01, /* bytes wait */
+        UART_IER_EMPTY = 0x02,    /* the transmitter's buffer is empty */
     UART_DLM = 1, /* divisor latch, high byte, while LCR_DLAB is set */
     UART_IIR = 2, /* interrupt identification (read) */
+        UART_IIR_NONE = 0x01, /* no interrupt waits; reading another value ends that of EMPTY */
         UART_IIR_FIFO = 0xc0, /* both bits: the FIFOs are on and work */
     UART_FCR = 2, /* FIFO control (write) */
         UART_FCR_ENABLE = 0x01,
         UART_FCR_CLEAR_RX = 0x02,
         UART_FCR_CLEAR_TX = 0x04,
+        UART_FCR_TRIGGER_8 = 0x80, /* RECEIVED comes with the 8th byte, or 4 bytes' time after the
+                                      last one */
     UART_LCR = 3, /* line control */
         UART_LCR_8BITS = 0x03, /* no parity, 1 stop bit */
         UART_LCR_DLAB = 0x80,
@@ -70,8 +81,13 @@ enum {
     UART_FIFO_SIZE = 16,
     UART_FLOATING = 0xff,    /* what a bus without a device reads */
     UART_BITS_PER_BYTE = 10, /* with start and stop bit */
-    COM1_ISA_IRQ = 4,
-    RECEIVE_MAX = 256, /* bytes taken at a time */
+
+    TX_SIZE = 4096,       /* a power of two */
+    TX_LOW = TX_SIZE / 2, /* so few bytes are in the ring when who waits for room is told */
+    RX_BATCH = 32,        /* bytes taken under one hold of the lock */
+    RX_MAX = 256,         /* bytes taken in one go */
+    TURNS_MAX = 16,       /* of an interrupt that does not end */
+    LOOK_BURSTS = 16,     /* sent at one look, if the device takes them */
 
     NS_PER_S = 1000 * 1000 * 1000,
     NS_PER_US = 1000,
@@ -79,22 +95,37 @@ enum {
     RETRY_NS = NS_PER_S,
     POLLS_MAX = 1000 * 1000, /* the limit while the clock stands still */
     LOOK_MIN_NS = 1000 * 1000,
+    PANIC_TRIES = 1000 * 1000, /* for the lock */
 };
 
 struct uart {
     struct console console;
-    uint16_t port;
-    unsigned burst;   /* bytes that an empty transmitter takes */
-    int64_t limit_ns; /* that it may take to send them */
-    bool dead;
-    uint64_t dead_since; /* ns, or of the last look at it */
-    bool found;          /* I: it is there */
+    const char *name; /* I: on the PC */
+    uint16_t port;    /* I */
+    uint8_t isa_irq;  /* I */
+    bool found;       /* I: it is there */
+    bool started;     /* I: what is in the ring goes out by itself */
+    bool by_looking;  /* I: there is no interrupt, a timer looks at it */
+    unsigned burst;   /* I: bytes that an empty transmitter takes */
+    int64_t limit_ns; /* I: that it may take to send them */
+    uint64_t look_ns; /* I: after which its FIFO may be full */
 
-    struct timer look_again;   /* P: boot core */
-    uint64_t look_ns;          /* I: after which its FIFO may be full */
-    bool by_looking;           /* I: it has no interrupt */
-    _Atomic uint32_t overruns; /* times that bytes were lost */
-    bool overrun_said;         /* P: boot core */
+    struct spinlock lock;
+    bool lock_is_lost;     /* P: the core that panics: its holder will not give it back */
+    uint8_t ier;           /* L: which interrupts are on */
+    uint8_t tx[TX_SIZE];   /* L: positions tx_tail..tx_head-1, modulo the size */
+    uint32_t tx_head;      /* L */
+    uint32_t tx_tail;      /* L */
+    uint64_t tx_moved_ns;  /* L: when the device last took something, or there was nothing */
+    bool room_wanted;      /* L: somebody is to be told of room */
+    bool dead;             /* L */
+    uint64_t dead_since;   /* L: ns, or of the last look at it */
+    bool receiving;        /* L: somebody takes bytes, and alone passes them on */
+    bool receive_again;    /* L: he is to look once more */
+    bool look_queued;      /* L: the timer is on */
+    struct timer look;     /* by who set look_queued */
+    _Atomic uint32_t lost; /* times that bytes were lost */
+    bool lost_said;        /* P: who receives */
 };
 
 static uint8_t uart_read(const struct uart *uart, unsigned reg)
@@ -111,29 +142,75 @@ static uint8_t read_status(struct uart *uart)
 {
     uint8_t status = uart_read(uart, UART_LSR);
     if ((status & UART_LSR_OE) != 0 && status != UART_FLOATING)
-        atomic_fetch_add_explicit(&uart->overruns, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&uart->lost, 1, memory_order_relaxed);
     return status;
 }
 
-/* Wait until all of `mask` is set in LSR. Returns: false if that takes longer than the limit. */
-static bool wait_status(struct uart *uart, uint8_t mask)
+/* Context: the lock held. */
+static void set_interrupts(struct uart *uart, uint8_t ier)
 {
-    if ((read_status(uart) & mask) == mask)
-        return true;
-    uint64_t start = arch_clock_ns();
-    int64_t waited = 0; /* signed: the clocks of two cores may differ a little */
-    for (unsigned polls = 0; waited <= uart->limit_ns; polls++) {
-        if (waited == 0 && polls > POLLS_MAX)
-            return false;
-        arch_relax();
-        if ((read_status(uart) & mask) == mask)
-            return true;
-        waited = (int64_t)(arch_clock_ns() - start);
-    }
-    return false;
+    uart->ier = ier;
+    uart_write(uart, UART_IER, ier);
 }
 
-/* Is it worth while to wait for the device? One that died is looked at once a second. */
+/* ---- the lock, and patience ------------------------------------------------------------------ */
+
+struct hold {
+    bool held;
+    uint64_t flags;
+};
+
+static struct hold uart_lock(struct uart *uart)
+{
+    struct hold hold = {.held = true};
+    if (!panic_is_here()) {
+        hold.flags = spin_lock_irqsave(&uart->lock);
+        return hold;
+    }
+    hold.flags = arch_irq_save();
+    for (int i = 0; !uart->lock_is_lost; i++) {
+        if (spin_trylock(&uart->lock))
+            return hold;
+        uart->lock_is_lost = i == PANIC_TRIES;
+        arch_relax();
+    }
+    hold.held = false;
+    return hold;
+}
+
+static void uart_unlock(struct uart *uart, struct hold hold)
+{
+    if (hold.held)
+        spin_unlock(&uart->lock);
+    arch_irq_restore(hold.flags);
+}
+
+/* A wait that ends, even if the clock stands still. */
+struct patience {
+    uint64_t since_ns;
+    unsigned polls;
+};
+
+static struct patience patience_begin(void)
+{
+    return (struct patience){.since_ns = arch_clock_ns()};
+}
+
+/* Ask it once in each turn of the wait. The clocks of two cores may differ a little. */
+static bool patience_is_over(const struct uart *uart, struct patience *patience)
+{
+    int64_t waited = (int64_t)(arch_clock_ns() - patience->since_ns);
+    return waited > uart->limit_ns || (waited == 0 && ++patience->polls > POLLS_MAX);
+}
+
+/* ---- the transmitter, under the lock --------------------------------------------------------- */
+
+static uint32_t tx_count(const struct uart *uart)
+{
+    return uart->tx_head - uart->tx_tail;
+}
+
+/* Is it worth while to give the device anything? One that died is looked at once a second. */
 static bool is_alive(struct uart *uart)
 {
     if (!uart->dead)
@@ -146,48 +223,320 @@ static bool is_alive(struct uart *uart)
     return !uart->dead;
 }
 
-static bool wait_alive(struct uart *uart, uint8_t mask)
+/* The device has not taken anything for too long: what waits for it is dropped. */
+static void bury(struct uart *uart)
 {
-    if (!is_alive(uart))
-        return false;
-    if (wait_status(uart, mask))
-        return true;
     uart->dead = true;
     uart->dead_since = arch_clock_ns();
-    return false;
+    uart->tx_tail = uart->tx_head;
+    set_interrupts(uart, (uint8_t)(uart->ier & ~UART_IER_EMPTY)); /* it begins anew, if ever */
 }
 
-/* Text on its way out, in the terminal's form: a '\r' before every '\n'. */
-struct outgoing {
-    const char *text;
-    size_t left;
-    bool returned; /* the '\r' of the newline at `text` is out */
-};
-
-static uint8_t next_byte(struct outgoing *out)
+/* Give the device what it takes at once. */
+static void send_burst(struct uart *uart)
 {
-    if (*out->text == '\n' && !out->returned) {
-        out->returned = true;
-        return '\r';
+    if (tx_count(uart) == 0 || (read_status(uart) & UART_LSR_THRE) == 0)
+        return;
+    for (unsigned n = 0; n < uart->burst && tx_count(uart) > 0; n++)
+        uart_write(uart, UART_THR, uart->tx[uart->tx_tail++ % TX_SIZE]);
+    uart->tx_moved_ns = arch_clock_ns();
+}
+
+/* The interrupt goes on from here, if there is one. */
+static void start_sending(struct uart *uart)
+{
+    if ((uart->ier & UART_IER_EMPTY) != 0)
+        return;
+    send_burst(uart);
+    if (uart->started && !uart->by_looking && tx_count(uart) > 0)
+        set_interrupts(uart, uart->ier | UART_IER_EMPTY);
+}
+
+/* Text into the ring, in the terminal's form: a '\r' before every '\n'. Returns: how many bytes of
+ * it fitted. */
+static size_t fill_ring(struct uart *uart, const char *text, size_t len)
+{
+    size_t done = 0;
+    if (tx_count(uart) == 0)
+        uart->tx_moved_ns = arch_clock_ns();
+    for (; done < len; done++) {
+        uint32_t needed = text[done] == '\n' ? 2 : 1;
+        if (TX_SIZE - tx_count(uart) < needed)
+            break;
+        if (needed == 2)
+            uart->tx[uart->tx_head++ % TX_SIZE] = '\r';
+        uart->tx[uart->tx_head++ % TX_SIZE] = (uint8_t)text[done];
     }
-    out->returned = false;
-    out->left--;
-    return (uint8_t)*out->text++;
+    return done;
+}
+
+/* What a dead device is given is gone. Returns: as fill_ring. */
+static size_t give(struct uart *uart, const char *text, size_t len)
+{
+    if (!is_alive(uart))
+        return len;
+    size_t taken = fill_ring(uart, text, len);
+    start_sending(uart);
+    return taken;
+}
+
+/* ---- output ---------------------------------------------------------------------------------- */
+
+/* Send by polling until at most `left` bytes are in the ring; a device that is dead has none. */
+static void poll_ring(struct uart *uart, uint32_t left)
+{
+    struct patience patience = patience_begin();
+    for (uint32_t before = UINT32_MAX, count;; before = count) {
+        struct hold hold = uart_lock(uart);
+        send_burst(uart);
+        count = tx_count(uart);
+        if (count < before)
+            patience = patience_begin();
+        else if (patience_is_over(uart, &patience))
+            bury(uart);
+        count = tx_count(uart);
+        uart_unlock(uart, hold);
+        if (count <= left)
+            return;
+        arch_relax();
+    }
 }
 
 static void serial_write(struct console *self, const char *text, size_t len)
 {
     struct uart *uart = (struct uart *)self;
-    struct outgoing out = {.text = text, .left = len};
-    while (out.left > 0 && wait_alive(uart, UART_LSR_THRE)) {
-        for (unsigned n = 0; n < uart->burst && out.left > 0; n++)
-            uart_write(uart, UART_THR, next_byte(&out));
+    for (size_t done = 0;;) {
+        struct hold hold = uart_lock(uart);
+        done += give(uart, text + done, len - done);
+        uart_unlock(uart, hold);
+        if (done == len)
+            break;
+        poll_ring(uart, TX_LOW);
     }
+    if (!uart->started || panic_is_here())
+        poll_ring(uart, 0);
+}
+
+/* Too little room: has the device stopped, or shall the one who asks be told? Context: the lock
+ * held. Returns: true if he need not wait. */
+static bool is_hopeless(struct uart *uart)
+{
+    if ((int64_t)(arch_clock_ns() - uart->tx_moved_ns) > uart->limit_ns) {
+        bury(uart);
+        return true;
+    }
+    uart->room_wanted = true;
+    return false;
+}
+
+static size_t serial_put(struct console *self, const char *text, size_t len)
+{
+    struct uart *uart = (struct uart *)self;
+    struct hold hold = uart_lock(uart);
+    size_t taken = give(uart, text, len);
+    if (taken < len && is_hopeless(uart))
+        taken = len;
+    uart_unlock(uart, hold);
+    return taken;
+}
+
+static bool serial_is_ready(struct console *self, size_t len)
+{
+    struct uart *uart = (struct uart *)self;
+    struct hold hold = uart_lock(uart);
+    size_t room = TX_SIZE - tx_count(uart), needed = len + 2; /* two newlines' '\r' */
+    bool ready = room >= needed || tx_count(uart) <= TX_LOW || is_hopeless(uart);
+    uart_unlock(uart, hold);
+    return ready;
 }
 
 static void serial_flush(struct console *self)
 {
-    wait_alive((struct uart *)self, UART_LSR_TEMT);
+    struct uart *uart = (struct uart *)self;
+    poll_ring(uart, 0);
+    struct patience patience = patience_begin();
+    for (bool empty = false; !empty && !patience_is_over(uart, &patience); arch_relax()) {
+        struct hold hold = uart_lock(uart);
+        empty = uart->dead || (read_status(uart) & UART_LSR_TEMT) != 0;
+        uart_unlock(uart, hold);
+    }
+}
+
+/* Up to `bursts` of what is in the ring; who waits for room is told. Context: hardirq. */
+static void transmit(struct uart *uart, unsigned bursts)
+{
+    struct hold hold = uart_lock(uart);
+    for (; bursts > 0; bursts--)
+        send_burst(uart);
+    if (tx_count(uart) == 0 && (uart->ier & UART_IER_EMPTY) != 0)
+        set_interrupts(uart, (uint8_t)(uart->ier & ~UART_IER_EMPTY));
+    bool tell = uart->room_wanted && tx_count(uart) <= TX_LOW;
+    if (tell)
+        uart->room_wanted = false;
+    uart_unlock(uart, hold);
+    if (tell)
+        console_has_room(&uart->console);
+}
+
+/* ---- input ----------------------------------------------------------------------------------- */
+
+static void say_loss(struct uart *uart)
+{
+    if (uart->lost_said || atomic_load_explicit(&uart->lost, memory_order_relaxed) == 0)
+        return;
+    uart->lost_said = true;
+    log_warn("serial: typed bytes were lost: the receiver was not emptied in time (said once)");
+}
+
+static void throttle(struct uart *uart, bool stop)
+{
+    struct hold hold = uart_lock(uart);
+    uint8_t modem = UART_MCR_DTR | UART_MCR_OUT2;
+    uint8_t others = (uint8_t)(uart->ier & ~UART_IER_RECEIVED);
+    uart_write(uart, UART_MCR, stop ? modem : modem | UART_MCR_RTS);
+    set_interrupts(uart, stop || uart->by_looking ? others : others | UART_IER_RECEIVED);
+    uart_unlock(uart, hold);
+}
+
+static void serial_resume_input(struct console *self)
+{
+    throttle((struct uart *)self, false); /* what waits in the FIFO interrupts now */
+}
+
+/* How many bytes the terminal takes; if none, the device is throttled until it does. */
+static size_t input_room(struct uart *uart)
+{
+    size_t room = console_input_room(&uart->console);
+    if (room > 0)
+        return room;
+    throttle(uart, true);
+    room = console_input_room(&uart->console); /* it may have resumed us before we stopped */
+    if (room > 0)
+        throttle(uart, false);
+    return room;
+}
+
+/* Take up to `max` bytes from the device. */
+static size_t take(struct uart *uart, uint8_t *bytes, size_t max)
+{
+    size_t count = 0;
+    struct hold hold = uart_lock(uart);
+    for (; count < max; count++) {
+        uint8_t status = read_status(uart);
+        if ((status & UART_LSR_DR) == 0 || status == UART_FLOATING)
+            break;
+        bytes[count] = uart_read(uart, UART_RBR);
+    }
+    uart_unlock(uart, hold);
+    return count;
+}
+
+/* Bytes to the terminal, until there are none or it has no room; RX_MAX at most. Returns: how many
+ * more it would have been. */
+static unsigned pass_on(struct uart *uart, unsigned left)
+{
+    uint8_t bytes[RX_BATCH];
+    while (left > 0) {
+        size_t room = input_room(uart);
+        size_t count = take(uart, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
+        for (size_t i = 0; i < count; i++)
+            console_input(&uart->console, bytes[i]);
+        if (count == 0)
+            break;
+        left -= left < count ? left : (unsigned)count;
+    }
+    return left;
+}
+
+/* Is the caller the one who receives now? Else who does looks once more. */
+static bool begin_receiving(struct uart *uart)
+{
+    struct hold hold = uart_lock(uart);
+    bool begins = !uart->receiving;
+    uart->receiving = true;
+    uart->receive_again = !begins;
+    uart_unlock(uart, hold);
+    return begins;
+}
+
+/* Returns: false if there is reason to go on, and the caller still receives. */
+static bool end_receiving(struct uart *uart, bool must)
+{
+    struct hold hold = uart_lock(uart);
+    uart->receiving = uart->receive_again && !must;
+    uart->receive_again = false;
+    bool ended = !uart->receiving;
+    uart_unlock(uart, hold);
+    return ended;
+}
+
+/* Returns: false if there may be more than was taken. Context: hardirq. */
+static bool receive(struct uart *uart)
+{
+    unsigned left = RX_MAX;
+    if (!begin_receiving(uart))
+        return true;
+    do {
+        left = pass_on(uart, left);
+    } while (!end_receiving(uart, left == 0));
+    say_loss(uart);
+    return left > 0;
+}
+
+/* ---- interrupts, and looking ----------------------------------------------------------------- */
+
+static void look_soon(struct uart *uart)
+{
+    struct hold hold = uart_lock(uart);
+    bool queue = !uart->look_queued;
+    uart->look_queued = true;
+    uart_unlock(uart, hold);
+    if (queue)
+        timer_start(&uart->look, uart->look_ns);
+}
+
+/* Returns: was there an interrupt of this device? Context: hardirq. */
+static bool serve(struct uart *uart)
+{
+    for (int turn = 0; turn < TURNS_MAX; turn++) {
+        if ((uart_read(uart, UART_IIR) & UART_IIR_NONE) != 0)
+            return turn > 0;
+        transmit(uart, 1);
+        if (!receive(uart))
+            break;
+    }
+    look_soon(uart); /* no further edge comes */
+    return true;
+}
+
+static void look(struct timer *timer)
+{
+    struct uart *uart = list_entry(timer, struct uart, look);
+    struct hold hold = uart_lock(uart);
+    uart->look_queued = false;
+    uart_unlock(uart, hold);
+    if (!uart->by_looking) {
+        (void)serve(uart);
+        return;
+    }
+    transmit(uart, LOOK_BURSTS);
+    (void)receive(uart);
+    look_soon(uart);
+}
+
+static enum irq_result serial_interrupt(uint32_t irq, void *dev)
+{
+    (void)irq;
+    return serve(dev) ? IRQ_HANDLED : IRQ_NONE;
+}
+
+/* Returns: false if there is no interrupt. ISA's serial ports share their lines, COM3 that of COM1.
+ */
+static bool ask_for_interrupt(struct uart *uart)
+{
+    int irq = irq_of_isa(uart->isa_irq);
+    return irq >= 0 &&
+           request_irq((uint32_t)irq, serial_interrupt, IRQF_SHARED, uart->console.name, uart) == 0;
 }
 
 /* ---- finding it ------------------------------------------------------------------------------ */
@@ -217,12 +566,13 @@ static void drain_receiver(const struct uart *uart)
 static void set_line(struct uart *uart, uint32_t baud)
 {
     uint32_t divisor = UART_RATE_MAX / baud;
-    uart_write(uart, UART_IER, UART_IER_NONE);
+    set_interrupts(uart, UART_IER_NONE);
     uart_write(uart, UART_LCR, UART_LCR_DLAB);
     uart_write(uart, UART_DLL, (uint8_t)divisor);
     uart_write(uart, UART_DLM, (uint8_t)(divisor >> 8));
     uart_write(uart, UART_LCR, UART_LCR_8BITS);
-    uart_write(uart, UART_FCR, UART_FCR_ENABLE | UART_FCR_CLEAR_RX | UART_FCR_CLEAR_TX);
+    uart_write(uart, UART_FCR,
+               UART_FCR_ENABLE | UART_FCR_CLEAR_RX | UART_FCR_CLEAR_TX | UART_FCR_TRIGGER_8);
     bool has_fifo = (uart_read(uart, UART_IIR) & UART_IIR_FIFO) == UART_IIR_FIFO;
     uart->burst = has_fifo ? UART_FIFO_SIZE : 1;
     /* one byte more: the shift register's */
@@ -230,6 +580,18 @@ static void set_line(struct uart *uart, uint32_t baud)
     uart->limit_ns = GRACE_NS + line_ns;
     uint64_t fifo_ns = (uint64_t)NS_PER_S * UART_BITS_PER_BYTE * uart->burst / baud;
     uart->look_ns = fifo_ns / 2 > LOOK_MIN_NS ? fifo_ns / 2 : LOOK_MIN_NS;
+}
+
+/* Wait until all of `mask` is set in LSR. Returns: false if that takes too long. */
+static bool wait_status(struct uart *uart, uint8_t mask)
+{
+    struct patience patience = patience_begin();
+    while ((read_status(uart) & mask) != mask) {
+        if (patience_is_over(uart, &patience))
+            return false;
+        arch_relax();
+    }
+    return true;
 }
 
 /* Send a byte to ourselves. */
@@ -245,14 +607,27 @@ static bool loopback_works(struct uart *uart)
     return works;
 }
 
-static struct uart com1 = {
-    .console = {.name = "ttyS0", .write = serial_write, .flush = serial_flush},
-    .port = COM1,
+#define UART(com, com_port, com_irq, tty, tty_minor)                                               \
+    {                                                                                              \
+        .console = {.name = (tty),                                                                 \
+                    .minor = (tty_minor),                                                          \
+                    .write = serial_write,                                                         \
+                    .put = serial_put,                                                             \
+                    .is_ready = serial_is_ready,                                                   \
+                    .flush = serial_flush,                                                         \
+                    .resume_input = serial_resume_input},                                          \
+        .name = (com), .port = (com_port), .isa_irq = (com_irq),                                   \
+        .lock = SPINLOCK(RANK_UART, (tty)), .look = TIMER(look),                                   \
+    }
+
+static struct uart uarts[SERIAL_PORTS] = {
+    UART("COM1", 0x3f8, 4, "ttyS0", 64),
+    UART("COM2", 0x2f8, 3, "ttyS1", 65),
 };
 
-int serial_init(uint32_t baud)
+int serial_init(unsigned port, uint32_t baud)
 {
-    struct uart *uart = &com1;
+    struct uart *uart = &uarts[port];
     if (baud < UART_RATE_MIN || baud > UART_RATE_MAX || UART_RATE_MAX % baud != 0)
         return -EINVAL;
     if (!answers(uart))
@@ -265,65 +640,19 @@ int serial_init(uint32_t baud)
     return 0;
 }
 
-/* ---- input ----------------------------------------------------------------------------------- */
-
-static void say_overrun(struct uart *uart)
+int serial_start(unsigned port)
 {
-    if (uart->overrun_said || atomic_load_explicit(&uart->overruns, memory_order_relaxed) == 0)
-        return;
-    uart->overrun_said = true;
-    log_warn("serial: typed bytes were lost: the receiver was not emptied in time (said once)");
-}
-
-/* Take what was received. Returns: false if there may be more. */
-static bool receive_all(struct uart *uart)
-{
-    for (int i = 0; i < RECEIVE_MAX; i++) {
-        uint8_t status = read_status(uart);
-        if ((status & UART_LSR_DR) == 0 || status == UART_FLOATING) {
-            say_overrun(uart);
-            return true;
-        }
-        console_input(uart_read(uart, UART_RBR));
-    }
-    return false;
-}
-
-static void look_again(struct timer *timer)
-{
-    struct uart *uart = &com1;
-    if (!receive_all(uart) || uart->by_looking)
-        timer_start(timer, uart->look_ns);
-}
-
-static enum irq_result serial_interrupt(uint32_t irq, void *dev)
-{
-    struct uart *uart = dev;
-    (void)irq;
-    if (!receive_all(uart) && !uart->look_again.queued)
-        timer_start(&uart->look_again, uart->look_ns);
-    return IRQ_HANDLED;
-}
-
-int serial_start_input(void)
-{
-    struct uart *uart = &com1;
+    struct uart *uart = &uarts[port];
     if (!uart->found)
         return -ENODEV;
-    uart->look_again = (struct timer)TIMER(look_again);
-    struct cpumask boot_core = {0};
-    cpumask_set(&boot_core, 0);
-    int irq = irq_of_isa(COM1_ISA_IRQ);
-    uart->by_looking = irq < 0 ||
-                       request_irq((uint32_t)irq, serial_interrupt, 0, "serial", uart) != 0 ||
-                       irq_set_affinity((uint32_t)irq, &boot_core) != 0;
+    uart->console.has_input = true;
+    uart->by_looking = !ask_for_interrupt(uart);
+    uart->started = true;
     if (uart->by_looking) {
-        log_info("serial: no interrupt for COM1: looked at every %llu us",
+        log_info("serial: no interrupt for %s: looked at every %llu us", uart->name,
                  (unsigned long long)(uart->look_ns / NS_PER_US));
-        timer_start(&uart->look_again, uart->look_ns);
-        return 0;
+        look_soon(uart);
     }
-    uart_write(uart, UART_MCR, UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
-    uart_write(uart, UART_IER, UART_IER_RECEIVED); /* what waits already interrupts now */
+    throttle(uart, false); /* what waits already interrupts now */
     return 0;
 }

@@ -36,4 +36,5 @@ enum lock_rank {
     RANK_KVA,
     RANK_HEAP,
     RANK_PAGE,
+    RANK_UART, /* the innermost: a core that waits for a lock may print that it does */
 };

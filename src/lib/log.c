@@ -127,11 +127,7 @@ static _Atomic uint64_t log_head = LOG_SLOTS;
 
 static _Atomic int console_level = LOG_INFO;
 
-/* L: the console lock */
-static struct log_cursor console_cursor = {.slot = LOG_SLOTS, .line = LOG_SLOTS};
-static char console_text[LOG_FORMATTED_MAX];
-/* console_cursor.slot for those who only ask whether there is something to show */
-static _Atomic uint64_t console_slot = LOG_SLOTS;
+static char console_text[LOG_FORMATTED_MAX]; /* L: the console lock */
 
 /* ---- positions and words --------------------------------------------------------------------- */
 
@@ -566,15 +562,20 @@ int log_console_level(void)
     return atomic_load_explicit(&console_level, memory_order_relaxed);
 }
 
-static void move_consoles(struct log_cursor to)
+static void move_to(struct console *console, struct log_cursor to)
 {
-    console_cursor = to;
-    atomic_store_explicit(&console_slot, to.slot, memory_order_relaxed);
+    console->shown = to;
+    atomic_store_explicit(&console->log_slot, to.slot, memory_order_relaxed);
 }
 
-void log_rewind_consoles(void)
+void log_begin_console(struct console *console)
 {
-    move_consoles((struct log_cursor){.slot = LOG_SLOTS, .line = LOG_SLOTS});
+    move_to(console, (struct log_cursor){.slot = LOG_SLOTS, .line = LOG_SLOTS});
+}
+
+void log_begin_console_now(struct console *console)
+{
+    move_to(console, log_end());
 }
 
 /* Is the level of this line, as log_read() gives it, one that the consoles show? */
@@ -583,38 +584,87 @@ static bool is_shown(const char *line)
     return line[1] - '0' <= log_console_level();
 }
 
-static void show_line(const char *line, long len)
+static void show_line(struct console *console, const char *line, long len)
 {
     if (len > LEVEL_PREFIX)
-        console_write_line(line + LEVEL_PREFIX, (size_t)len - LEVEL_PREFIX);
+        console_write_line(console, line + LEVEL_PREFIX, (size_t)len - LEVEL_PREFIX);
 }
+
+/* How far a drain goes. */
+enum drain {
+    DRAIN_WHAT_FITS, /* no wait for the device */
+    DRAIN_WAITING,   /* all, with such waits */
+    DRAIN_FINAL,     /* all, and no writer will go on */
+};
 
 /*
  * Show one line, if its level is shown. The cursor moves afterwards: a panic in the midst of it
- * shows the line again, whole. Returns: false at the end of the log.
+ * shows the line again, whole. Returns: false at the end of the log, or if the line does not fit.
  */
-static bool drain_one(bool final)
+static bool drain_one(struct console *console, enum drain how)
 {
-    struct log_cursor next = console_cursor;
-    long len = read_line(&next, console_text, sizeof(console_text), final);
-    if (len > 0 && is_shown(console_text))
-        show_line(console_text, len);
-    move_consoles(next);
+    struct log_cursor next = console->shown;
+    long len = read_line(&next, console_text, sizeof(console_text), how == DRAIN_FINAL);
+    if (len > 0 && is_shown(console_text)) {
+        if (how == DRAIN_WHAT_FITS && !console_is_ready(console, (size_t)len))
+            return false;
+        show_line(console, console_text, len);
+    }
+    move_to(console, next);
     return len > 0;
 }
 
-bool log_pending(void)
+bool log_is_behind(const struct console *console)
 {
-    uint64_t slot = atomic_load_explicit(&console_slot, memory_order_relaxed);
+    uint64_t slot = atomic_load_explicit(&console->log_slot, memory_order_relaxed);
     int64_t behind = position_diff(head_position(), slot);
     return behind > 0 && (behind > LOG_SLOTS || look_at(slot) != LOOK_UNFINISHED);
 }
 
+/* Which consoles are asked. */
+enum pending {
+    PENDING_ANYWHERE,
+    PENDING_UNHELD,
+    PENDING_READY, /* and the device has room for any line */
+};
+
+/* Is there a line to show? */
+static bool any_pending(enum pending where)
+{
+    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+        if (!console_takes_log(c) || !log_is_behind(c))
+            continue;
+        if (where != PENDING_ANYWHERE && console_is_held(c))
+            continue;
+        if (where != PENDING_READY || console_is_ready(c, LOG_FORMATTED_MAX))
+            return true;
+    }
+    return false;
+}
+
+bool log_pending(void)
+{
+    return any_pending(PENDING_UNHELD);
+}
+
+/* Locks: caller holds console. */
+static void drain_some(void)
+{
+    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+        if (!console_takes_log(c) || console_is_held(c))
+            continue;
+        for (int i = 0; i < DRAIN_LINES && drain_one(c, DRAIN_WHAT_FITS); i++)
+            continue;
+    }
+}
+
 void log_drain(void)
 {
-    while (log_pending() && console_try_lock()) {
-        for (int i = 0; i < DRAIN_LINES && drain_one(false); i++)
-            continue;
+    /* The first look passes over nothing, since `held` is sure under the lock alone. What is still
+     * held, or has no room, after giving the lock back is left to who ends that (console.c). */
+    enum pending where = PENDING_ANYWHERE;
+    for (; any_pending(where) && console_try_lock(); where = PENDING_READY) {
+        drain_some();
         console_unlock();
         if (console_wanted())
             return; /* let it in; it drains when it is through */
@@ -625,15 +675,29 @@ void log_drain(void)
 
 void log_drain_locked(void)
 {
-    int64_t slots = position_diff(head_position(), console_cursor.slot);
-    for (; slots > 0 && drain_one(false); slots--) /* a line has at least one slot */
-        continue;
+    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+        if (!console_takes_log(c))
+            continue;
+        int64_t slots = position_diff(head_position(), c->shown.slot);
+        for (; slots > 0 && drain_one(c, DRAIN_WAITING); slots--) /* a line has at least one slot */
+            continue;
+    }
+}
+
+void log_settle(void)
+{
+    console_lock();
+    log_drain_locked();
+    console_unlock();
+    log_drain();
 }
 
 void log_flush_in_panic(void)
 {
-    while (drain_one(true))
-        continue;
+    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+        while (drain_one(c, DRAIN_FINAL))
+            continue;
+    }
     console_flush();
 }
 
@@ -662,8 +726,10 @@ void log_show_hidden_in_panic(void)
         return;
     log_line(LOG_EMERG, "last lines of the log:");
     log_flush_in_panic();
-    for (unsigned n = found > LOG_HIDDEN_LINES ? found - LOG_HIDDEN_LINES : 0; n < found; n++)
-        show_line(console_text,
-                  read_line(&last[n % LOG_HIDDEN_LINES], console_text, sizeof(console_text), true));
+    for (unsigned n = found > LOG_HIDDEN_LINES ? found - LOG_HIDDEN_LINES : 0; n < found; n++) {
+        long len = read_line(&last[n % LOG_HIDDEN_LINES], console_text, sizeof(console_text), true);
+        for (struct console *c = console_first(); c != NULL; c = console_next(c))
+            show_line(c, console_text, len);
+    }
     console_flush();
 }

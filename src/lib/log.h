@@ -58,16 +58,23 @@ int log_console_level(void);
 
 /*
  * Write what the ring holds and the consoles have not shown yet, each log line on a line of its
- * own. If another core is at it, returns at once: that core will see the new lines too. Every core
- * that put lines into the ring calls it later on (or finds log_pending() false). Where work is
- * noted for this core (arch_work_note), it ends after a few lines: who does the work calls it
- * again. Context: thread (interrupts on; it may take milliseconds). Sleeps: no. Locks: console, for
- * a few lines at a time.
+ * own; a console in the midst of a program's write, or whose device is busy, comes later. If
+ * another core is at it, returns at once: that core will see the new lines too. Every core that put
+ * lines into the ring calls it later on (or finds log_pending() false). Where work is noted for
+ * this core (arch_work_note), it ends after a few lines: who does the work calls it again. Context:
+ * thread (interrupts on; it may take milliseconds). Sleeps: no. Locks: console, for a few lines at
+ * a time.
  */
 void log_drain(void);
 
 /* Is there a line that log_drain would take? Context: any. A few loads, no lock. */
 bool log_pending(void);
+
+/*
+ * Bring the lines that are in the log now to all their consoles, whatever that takes. Context:
+ * thread, interrupts on (it may take long). Sleeps: no. Locks: console.
+ */
+void log_settle(void);
 
 /*
  * A panic's flush: the same from any context, whatever the lock's state, to every console.

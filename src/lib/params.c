@@ -22,7 +22,11 @@ enum {
 };
 
 static const char default_init[] = "/init";
-static const char default_console[] = "ttyS0";
+static const char *const console_names[PARAM_CONSOLE_COUNT] = {
+    [PARAM_CONSOLE_TTYS0] = "ttyS0",
+    [PARAM_CONSOLE_TTYS1] = "ttyS1",
+    [PARAM_CONSOLE_TTY0] = "tty0",
+};
 
 /* ---- values: each reader gets what follows '=', or NULL if there was no '=' -------------------
  */
@@ -60,24 +64,46 @@ static bool read_loglevel(const char *value, struct params *out)
     return read_number(value, 0, LOGLEVEL_MAX, &out->loglevel);
 }
 
-/* ttyS0 or ttyS0,baud: the one console that the kernel has. */
+static bool read_baud(const char *value, uint32_t *out)
+{
+    uint32_t baud;
+
+    if (!read_number(value, 1, BAUD_BASE, &baud))
+        return false;
+    if (BAUD_BASE % baud != 0 || BAUD_BASE / baud > BAUD_DIVISOR_MAX)
+        return false;
+    *out = baud;
+    return true;
+}
+
+/* The console whose name `value` begins with, before its end or a comma; or PARAM_CONSOLE_COUNT. */
+static enum param_console find_console(const char *value)
+{
+    int console = 0;
+    for (; console < PARAM_CONSOLE_COUNT; console++) {
+        size_t length = strlen(console_names[console]);
+        if (strncmp(value, console_names[console], length) == 0 &&
+            (value[length] == '\0' || value[length] == ','))
+            break;
+    }
+    return (enum param_console)console;
+}
+
+/* NAME, and for a serial port NAME,BAUD. Each word names one more console. */
 static bool read_console(const char *value, struct params *out)
 {
     uint32_t baud = BAUD_BASE;
 
-    if (value == NULL || !text_starts_with(value, default_console))
+    if (value == NULL)
         return false;
-    const char *rest = value + sizeof(default_console) - 1;
-    if (*rest == ',') {
-        if (!read_number(rest + 1, 1, BAUD_BASE, &baud))
-            return false;
-        if (BAUD_BASE % baud != 0 || BAUD_BASE / baud > BAUD_DIVISOR_MAX)
-            return false;
-    } else if (*rest != '\0') {
+    enum param_console console = find_console(value);
+    const char *comma = strchr(value, ',');
+    if (console == PARAM_CONSOLE_COUNT || out->console_count == PARAMS_CONSOLES_MAX)
         return false;
-    }
-    text_copy(out->console_device, default_console, sizeof(out->console_device));
-    out->console_baud = baud;
+    if (comma != NULL && (console == PARAM_CONSOLE_TTY0 || !read_baud(comma + 1, &baud)))
+        return false;
+    out->consoles[out->console_count++] = console;
+    out->console_baud[console] = baud;
     return true;
 }
 
@@ -319,8 +345,8 @@ static void set_defaults(struct params *out)
 {
     memset(out, 0, sizeof(*out));
     text_copy(out->init, default_init, sizeof(out->init));
-    text_copy(out->console_device, default_console, sizeof(out->console_device));
-    out->console_baud = BAUD_BASE;
+    for (int i = 0; i < PARAM_CONSOLE_COUNT; i++)
+        out->console_baud[i] = BAUD_BASE;
     out->loglevel = LOGLEVEL_DEFAULT;
     out->init_udelay_us = INIT_UDELAY_DEFAULT_US;
     out->watchdog_s = WATCHDOG_DEFAULT_S;
@@ -342,4 +368,9 @@ void params_parse(const char *cmdline, struct params *out)
         else
             read_word(out, word);
     }
+}
+
+const char *params_console_name(enum param_console console)
+{
+    return console_names[console];
 }

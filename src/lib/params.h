@@ -5,7 +5,7 @@
  * Words are separated by blanks, tabs and line ends; "..." keeps blanks inside a word and is taken
  * off. A backslash before ", ' or \ gives that character, because GRUB puts one there. The first
  * word `--` ends the parameters; what follows are the arguments of the first program. Of a
- * parameter given twice the later word wins; ap_dead= adds up.
+ * parameter given twice the later word wins; ap_dead= and console= add up.
  *
  * Context: any, for all of this file. Sleeps: no. Locks: none.
  */
@@ -18,12 +18,20 @@
 #include "lib/cpumask.h"
 
 enum {
-    PARAMS_TEXT_MAX = 4096, /* bytes of command line that are kept, terminator included */
-    PARAMS_INIT_MAX = 256,  /* bytes of init=, terminator included */
-    PARAMS_ARGS_MAX = 64,   /* words after `--` */
-    PARAMS_CONSOLE_MAX = 16,
+    PARAMS_TEXT_MAX = 4096,  /* bytes of command line that are kept, terminator included */
+    PARAMS_INIT_MAX = 256,   /* bytes of init=, terminator included */
+    PARAMS_ARGS_MAX = 64,    /* words after `--` */
+    PARAMS_CONSOLES_MAX = 8, /* words console= that are kept */
     PARAMS_SELFTEST_MAX = 64,
     PARAMS_PROBLEMS_MAX = 16,
+};
+
+/* The consoles that console= can name. */
+enum param_console {
+    PARAM_CONSOLE_TTYS0,
+    PARAM_CONSOLE_TTYS1,
+    PARAM_CONSOLE_TTY0,
+    PARAM_CONSOLE_COUNT,
 };
 
 enum param_apic {
@@ -63,12 +71,13 @@ struct params {
     size_t init_arg_count;
     bool init_args_cut; /* there were more than PARAMS_ARGS_MAX */
 
-    uint32_t loglevel;                       /* 0..7, default 6 */
-    char console_device[PARAMS_CONSOLE_MAX]; /* default "ttyS0" */
-    uint32_t console_baud;                   /* a divisor of 115200; default 115200 */
-    uint32_t maxcpus;                        /* cores to use at most; 0: no limit given */
-    enum param_apic apic;                    /* default auto */
-    enum param_clock clock;                  /* default auto */
+    uint32_t loglevel;                                /* 0..7, default 6 */
+    enum param_console consoles[PARAMS_CONSOLES_MAX]; /* each console= in its order */
+    size_t console_count;                             /* default 0: none was named */
+    uint32_t console_baud[PARAM_CONSOLE_COUNT];       /* a divisor of 115200; default 115200 */
+    uint32_t maxcpus;                                 /* cores to use at most; 0: no limit given */
+    enum param_apic apic;                             /* default auto */
+    enum param_clock clock;                           /* default auto */
     uint32_t init_udelay_us;                 /* between INIT and SIPI, 0..1000000, default 10000 */
     enum param_panic panic;                  /* what follows a panic; default halt */
     uint32_t watchdog_s;                     /* silence of a core to report; 0: off; default 10 */
@@ -83,6 +92,9 @@ struct params {
 
     char text[PARAMS_TEXT_MAX]; /* the words, each terminated: what the pointers above point to */
 };
+
+/* The name of a console, as console= has it. */
+const char *params_console_name(enum param_console console);
 
 /* Read `cmdline` (terminated, any length) into *out, which need not be initialised. */
 void params_parse(const char *cmdline, struct params *out);

@@ -17,6 +17,7 @@
 #include "lib/text.h"
 #include "mm/heap.h"
 #include "proc/process_internal.h"
+#include "proc/tty.h"
 #include "sched/claim.h"
 
 enum { STANDARD_FDS = 3 };
@@ -118,6 +119,7 @@ static int inherit(struct process *process, int below)
 {
     const struct process *self = process_current();
     process->umask = self->umask;
+    process->tty = self->tty;
     process->signals = self->signals;
     process->signals.pending = 0;
     process->cwd = memfs_node_get(self->cwd);
@@ -233,6 +235,7 @@ static int give_console(struct process *init)
 {
     struct file *console;
     init->cwd = memfs_root();
+    init->tty = tty_of_console();
     init->files = fd_table_create();
     if (init->files == NULL)
         return -ENOMEM;

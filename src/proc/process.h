@@ -22,6 +22,7 @@
 struct fd_table;
 struct file;
 struct memfs_node;
+struct tty;
 
 enum {
     PROCESS_NAME_MAX = 16,
@@ -49,6 +50,7 @@ struct process {
     struct thread *thread;         /* I: with a reference */
     struct fd_table *files;        /* P */
     struct memfs_node *cwd;        /* P: with a reference */
+    struct tty *tty;               /* P: its terminal (proc/tty.h); NULL in self-tests */
     unsigned umask;                /* P: permission bits that new files do not get */
     struct space *space;           /* P: with a reference; perhaps shared after vfork */
     struct program program;        /* P: what runs, or is to run next */

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * The terminal. A typed byte goes three steps:
+ * Terminals. A typed byte goes three steps:
  *
- *     tty_input()  hardirq: into a ring, and wake the tty's thread
+ *     tty_input()  hardirq: into a ring, and wake the terminal's thread
  *     tty_thread   out of the ring, through the line discipline, which echoes; wake readers
  *     tty_read()   out of the line discipline, to the program
  *
  * So echo comes at once, whether or not somebody reads, and the line discipline runs in threads
  * alone, under a mutex. When nobody reads and the line discipline is full, bytes stay in the ring;
- * when that is full too, they are dropped, and the log says so once.
+ * when that is full too, the device is throttled, or, if it cannot be, bytes are dropped, and the
+ * log says so once.
  *
  * Who waits looks at `ready` and `room`, which say without the mutex what the line discipline
  * would: each change of it is followed by publish() and a wake-up (sched/wait.h).
  *
- * Output goes straight to the consoles; a line that one write wrote stays in one piece. It takes
- * the mutex too, because it moves the cursor, which the echo of a tab has to know.
+ * Who writes has the mutex `output` and holds the console (lib/console.h), and sleeps while the
+ * device has no room. A line that one write wrote stays in one piece; long output lets others in
+ * between its lines. The terminal's own thread, which echoes, goes before programs.
  */
 #include "proc/tty.h"
 
@@ -28,9 +30,12 @@
 #include "fs/file.h"
 #include "lib/console.h"
 #include "lib/errno.h"
+#include "lib/list.h"
 #include "lib/log.h"
 #include "lib/spinlock.h"
 #include "lib/text.h"
+#include "mm/heap.h"
+#include "proc/process.h"
 #include "proc/tty_line.h"
 #include "sched/mutex.h"
 #include "sched/thread.h"
@@ -38,15 +43,22 @@
 #include "vm/user_copy.h"
 
 enum {
-    INPUT_SIZE = 4096,  /* a power of two */
-    PIECE = 256,        /* bytes copied from a program at a time */
-    TYPED_AT_ONCE = 64, /* bytes worked on before others may have the console */
+    INPUT_SIZE = 4096,          /* a power of two */
+    INPUT_LOW = INPUT_SIZE / 2, /* so few bytes are in the ring when a device may go on */
+    PIECE = 256,                /* bytes copied from a program at a time */
+    TYPED_AT_ONCE = 64,         /* bytes worked on before others may have the console */
     ECHO_SIZE = 128,
     BREATH = 4 << 10,      /* so many bytes are written before others may have the console */
     LINE_MAX = 64 << 10,   /* a longer line is not kept together */
     ALL_LINES = INT32_MAX, /* `ready` in canonical mode */
+
+    TTY_MAJOR = 4, /* of a terminal by its console's name; its minor is the console's */
+    TTY_MAJOR_SHIFT = 8,
+    ALIAS_MAJOR = 5, /* of "tty" and "console" */
 };
-#define TENTH_NS UINT64_C(100000000)
+#define NS_PER_MS UINT64_C(1000000)
+#define TENTH_NS (100 * NS_PER_MS)
+#define ROOM_WAIT_NS (1000 * NS_PER_MS) /* then the device is looked at, whatever it says */
 
 /* Requests of ioctl, with Linux's numbers. */
 enum {
@@ -56,9 +68,11 @@ enum {
     TCSETSF = 0x5404,
     TCSBRK = 0x5409,
     TCFLSH = 0x540b,
+    TIOCSCTTY = 0x540e,
     TIOCGWINSZ = 0x5413,
     TIOCSWINSZ = 0x5414,
     FIONREAD = 0x541b,
+    TIOCGDEV = 0x80045432,
 
     TCIFLUSH = 0, /* arguments of TCFLSH */
     TCOFLUSH = 1,
@@ -69,118 +83,235 @@ struct window_size {
     uint16_t rows, columns, x_pixels, y_pixels; /* 0: not known */
 };
 
-/* What comes from handlers. */
-static struct spinlock input_lock = SPINLOCK(RANK_TTY_INPUT, "tty input");
-static uint8_t input[INPUT_SIZE];
-static uint32_t input_head, input_tail;             /* L: input_lock; positions, modulo the size */
-static bool input_loss_said;                        /* L: input_lock */
-static struct wait_queue typed = WAIT_QUEUE(typed); /* the tty's thread */
+struct tty {
+    struct console *console; /* I */
 
-static struct mutex tty_lock = MUTEX(tty_lock);
-static struct tty_line line;           /* L: tty_lock */
-static struct window_size window_size; /* L: tty_lock */
-static char echoed[ECHO_SIZE];         /* L: tty_lock */
-static size_t echoed_count;            /* L: tty_lock */
-static struct wait_queue readers = WAIT_QUEUE(readers);
-static _Atomic int32_t ready;       /* L: tty_lock for changes: bytes that can be read */
-static _Atomic bool room;           /* L: tty_lock for changes: the line discipline takes bytes */
-static _Atomic bool input_is_there; /* L: input_lock for changes */
+    /* What comes from handlers. */
+    struct spinlock input_lock;
+    uint8_t input[INPUT_SIZE];
+    uint32_t input_head, input_tail; /* L: input_lock; positions, modulo the size */
+    bool input_loss_said;            /* L: input_lock */
+    bool throttled;                  /* L: input_lock; the device waits for room */
+    _Atomic bool input_is_there;     /* L: input_lock for changes */
+    struct wait_queue typed;         /* the terminal's thread */
 
-/* What others ask about the line discipline has perhaps changed. Locks: caller holds tty_lock. */
-static void publish(void)
+    /* Output. Outside of `lock`. */
+    struct mutex output;
+    struct thread *_Atomic holder; /* who has held the output; L: output for changes */
+    _Atomic bool device_has_room;  /* since it was last set to false */
+    _Atomic bool echo_waits;       /* the terminal's thread wants the output */
+    struct wait_queue writers;
+
+    struct mutex lock;
+    struct tty_line line;           /* L: lock */
+    struct window_size window_size; /* L: lock */
+    char echoed[ECHO_SIZE];         /* L: lock */
+    size_t echoed_count;            /* L: lock */
+    struct wait_queue readers;
+    _Atomic int32_t ready; /* L: lock for changes: bytes that can be read */
+    _Atomic bool room;     /* L: lock for changes: the line discipline takes bytes */
+};
+
+static struct tty *console_tty;     /* I: of /dev/console */
+static _Atomic bool output_is_over; /* programs' writes wait for ever */
+
+/* What the line discipline can tell others has perhaps changed. Locks: caller holds lock. */
+static void publish(struct tty *tty)
 {
+    const struct tty_line *line = &tty->line;
     int32_t bytes =
-        (line.modes.lflag & TTY_ICANON) != 0 ? ALL_LINES : (int32_t)tty_line_count(&line);
+        (line->modes.lflag & TTY_ICANON) != 0 ? ALL_LINES : (int32_t)tty_line_count(line);
     /* release: pairs with the acquires of who waits; the wake-up comes behind */
-    atomic_store_explicit(&ready, tty_line_is_ready(&line) ? bytes : 0, memory_order_release);
-    atomic_store_explicit(&room, tty_line_has_room(&line), memory_order_release);
-    wake_all(&readers);
-    wake_one(&typed);
+    atomic_store_explicit(&tty->ready, tty_line_is_ready(line) ? bytes : 0, memory_order_release);
+    atomic_store_explicit(&tty->room, tty_line_has_room(line), memory_order_release);
+    wake_all(&tty->readers);
+    wake_one(&tty->typed);
+}
+
+/* ---- output, in turns ------------------------------------------------------------------------ */
+
+/* Hook: the device may have room. Context: hardirq. */
+static void tty_has_room(struct tty *tty)
+{
+    atomic_store_explicit(&tty->device_has_room, true, memory_order_release);
+    wake_all(&tty->writers);
+}
+
+static bool has_room(void *arg)
+{
+    struct tty *tty = arg;
+    return atomic_load_explicit(&tty->device_has_room, memory_order_acquire);
+}
+
+static void begin_room_wait(struct tty *tty)
+{
+    /* before the device is asked: its answer comes behind it */
+    atomic_store_explicit(&tty->device_has_room, false, memory_order_relaxed);
+}
+
+static void wait_for_room(struct tty *tty)
+{
+    (void)wait_for(&tty->writers, has_room, tty, ROOM_WAIT_NS);
+}
+
+static void take_output(struct tty *tty)
+{
+    mutex_lock(&tty->output);
+    begin_room_wait(tty);
+    if (!console_try_hold(tty->console)) { /* the log's lines have their turn */
+        wait_for_room(tty);
+        log_drain();
+        console_hold(tty->console);
+    }
+    atomic_store_explicit(&tty->holder, thread_current(), memory_order_relaxed);
+}
+
+static void give_output(struct tty *tty)
+{
+    atomic_store_explicit(&tty->holder, NULL, memory_order_relaxed);
+    console_release(tty->console);
+    mutex_unlock(&tty->output);
+}
+
+/* For the terminal's thread. */
+static void take_output_first(struct tty *tty)
+{
+    atomic_store_explicit(&tty->echo_waits, true, memory_order_relaxed);
+    take_output(tty);
+    atomic_store_explicit(&tty->echo_waits, false, memory_order_release);
+    wake_all(&tty->writers);
+}
+
+static bool is_programs_turn(void *arg)
+{
+    struct tty *tty = arg;
+    return !atomic_load_explicit(&tty->echo_waits, memory_order_acquire) &&
+           !atomic_load_explicit(&output_is_over, memory_order_relaxed);
+}
+
+/* For a program. */
+static void take_output_in_turn(struct tty *tty)
+{
+    if (!is_programs_turn(tty))
+        (void)wait_for(&tty->writers, is_programs_turn, tty, WAIT_FOR_EVER);
+    take_output(tty);
+}
+
+/* All of it, in the caller's sleep. Locks: caller has the output. */
+static void put_all(struct tty *tty, const char *text, size_t len)
+{
+    for (size_t done = 0;;) {
+        begin_room_wait(tty);
+        done += console_put(tty->console, text + done, len - done);
+        if (done == len)
+            return;
+        wait_for_room(tty);
+    }
 }
 
 /* ---- input ----------------------------------------------------------------------------------- */
 
-static void tty_input(uint8_t byte)
+/* Hook. Context: hardirq. */
+static void tty_input(struct tty *tty, uint8_t byte)
 {
-    uint64_t flags = spin_lock_irqsave(&input_lock);
-    bool fits = input_head - input_tail < INPUT_SIZE;
-    bool say = !fits && !input_loss_said;
+    uint64_t flags = spin_lock_irqsave(&tty->input_lock);
+    bool fits = tty->input_head - tty->input_tail < INPUT_SIZE;
+    bool say = !fits && !tty->input_loss_said;
     if (fits)
-        input[input_head++ % INPUT_SIZE] = byte;
-    input_loss_said |= say;
-    atomic_store_explicit(&input_is_there, true, memory_order_release);
-    spin_unlock_irqrestore(&input_lock, flags);
+        tty->input[tty->input_head++ % INPUT_SIZE] = byte;
+    tty->input_loss_said |= say;
+    atomic_store_explicit(&tty->input_is_there, true, memory_order_release);
+    spin_unlock_irqrestore(&tty->input_lock, flags);
     if (say)
-        log_warn("tty: typed bytes were dropped: nobody reads them (said once)");
-    wake_one(&typed);
+        log_warn("%s: typed bytes were dropped: nobody reads them (said once)", tty->console->name);
+    wake_one(&tty->typed);
+}
+
+/* Hook. Context: hardirq. */
+static size_t tty_input_room(struct tty *tty)
+{
+    uint64_t flags = spin_lock_irqsave(&tty->input_lock);
+    size_t room = INPUT_SIZE - (tty->input_head - tty->input_tail);
+    tty->throttled |= room == 0;
+    spin_unlock_irqrestore(&tty->input_lock, flags);
+    return room;
 }
 
 /* Returns: false if there is none. */
-static bool next_input(uint8_t *byte)
+static bool next_input(struct tty *tty, uint8_t *byte)
 {
-    uint64_t flags = spin_lock_irqsave(&input_lock);
-    bool any = input_head != input_tail;
-    if (any)
-        *byte = input[input_tail++ % INPUT_SIZE];
-    atomic_store_explicit(&input_is_there, input_head != input_tail, memory_order_release);
-    spin_unlock_irqrestore(&input_lock, flags);
-    return any;
+    uint64_t flags = spin_lock_irqsave(&tty->input_lock);
+    uint32_t count = tty->input_head - tty->input_tail;
+    bool resume = tty->throttled && count <= INPUT_LOW;
+    if (count > 0)
+        *byte = tty->input[tty->input_tail++ % INPUT_SIZE];
+    tty->throttled &= !resume;
+    atomic_store_explicit(&tty->input_is_there, count > 1, memory_order_release);
+    spin_unlock_irqrestore(&tty->input_lock, flags);
+    if (resume && tty->console->resume_input != NULL)
+        tty->console->resume_input(tty->console);
+    return count > 0;
 }
 
 static bool has_work(void *arg)
 {
-    (void)arg;
-    return atomic_load_explicit(&input_is_there, memory_order_acquire) &&
-           atomic_load_explicit(&room, memory_order_acquire);
+    struct tty *tty = arg;
+    return atomic_load_explicit(&tty->input_is_there, memory_order_acquire) &&
+           atomic_load_explicit(&tty->room, memory_order_acquire);
 }
 
-static void put_echo(void)
+static struct tty *tty_of_line(struct tty_line *line)
 {
-    console_put(echoed, echoed_count);
-    echoed_count = 0;
+    return list_entry(line, struct tty, line);
 }
 
-static void echo(const char *text, size_t len)
+/* Locks: caller has the output, and lock. */
+static void put_echo(struct tty *tty)
 {
+    put_all(tty, tty->echoed, tty->echoed_count);
+    tty->echoed_count = 0;
+}
+
+static void echo(struct tty_line *line, const char *text, size_t len)
+{
+    struct tty *tty = tty_of_line(line);
     for (size_t i = 0; i < len; i++) {
-        if (echoed_count == ECHO_SIZE)
-            put_echo();
-        echoed[echoed_count++] = text[i];
+        if (tty->echoed_count == ECHO_SIZE)
+            put_echo(tty);
+        tty->echoed[tty->echoed_count++] = text[i];
     }
 }
 
 /* INTR, QUIT or SUSP was typed. Nobody can be sent a signal yet: the place to do so is here. */
-static void interrupt(int cc)
+static void interrupt(struct tty_line *line, int cc)
 {
+    (void)line;
     (void)cc;
 }
 
-/* Let the log and others at the console, and others at this core. */
-static void take_a_breath(void)
+/* Some typed bytes go through the line discipline. */
+static void work_on_input(struct tty *tty)
 {
-    console_end();
-    thread_point();
-    console_begin();
+    uint8_t byte;
+    take_output_first(tty);
+    mutex_lock(&tty->lock);
+    for (int i = 0; i < TYPED_AT_ONCE; i++) {
+        if (!tty_line_has_room(&tty->line) || !next_input(tty, &byte))
+            break;
+        tty_line_receive(&tty->line, byte);
+        put_echo(tty);
+    }
+    publish(tty);
+    mutex_unlock(&tty->lock);
+    give_output(tty);
 }
 
 static void tty_thread(void *arg)
 {
-    uint8_t byte;
-    (void)arg;
+    struct tty *tty = arg;
     for (;;) {
-        (void)wait_for(&typed, has_work, NULL, WAIT_FOR_EVER);
-        mutex_lock(&tty_lock);
-        console_begin();
-        for (int i = 0; i < TYPED_AT_ONCE && tty_line_has_room(&line) && next_input(&byte); i++) {
-            tty_line_receive(&line, byte);
-            if (echoed_count > 0) {
-                put_echo();
-                take_a_breath();
-            }
-        }
-        publish();
-        mutex_unlock(&tty_lock);
-        console_end();
+        (void)wait_for(&tty->typed, has_work, tty, WAIT_FOR_EVER);
+        work_on_input(tty);
         thread_point();
     }
 }
@@ -194,10 +325,10 @@ struct demand {
     uint64_t next_ns;  /* and for each one behind it */
 };
 
-/* Locks: caller holds tty_lock. */
-static struct demand demand_of(size_t size)
+/* Locks: caller holds lock. */
+static struct demand demand_of(const struct tty *tty, size_t size)
 {
-    const struct tty_modes *modes = &line.modes;
+    const struct tty_modes *modes = &tty->line.modes;
     uint64_t time = modes->cc[TTY_CC_TIME] * TENTH_NS;
     size_t min = modes->cc[TTY_CC_MIN];
     if ((modes->lflag & TTY_ICANON) != 0)
@@ -209,61 +340,71 @@ static struct demand demand_of(size_t size)
                            .next_ns = time != 0 ? time : WAIT_FOR_EVER};
 }
 
-static int32_t bytes_ready(void)
+static int32_t bytes_ready(const struct tty *tty)
 {
-    return atomic_load_explicit(&ready, memory_order_acquire);
+    return atomic_load_explicit(&tty->ready, memory_order_acquire);
 }
+
+struct wanted {
+    const struct tty *tty;
+    int32_t bytes;
+};
 
 static bool has_bytes(void *arg)
 {
-    return bytes_ready() >= *(const int32_t *)arg;
+    const struct wanted *wanted = arg;
+    return bytes_ready(wanted->tty) >= wanted->bytes;
 }
 
 /* Returns: false if its time is over; there may be some bytes all the same. */
-static bool wait_for_demand(const struct demand *demand)
+static bool wait_for_demand(struct tty *tty, const struct demand *demand)
 {
-    int32_t have = bytes_ready();
+    int32_t have = bytes_ready(tty);
     while (have < demand->bytes) {
-        int32_t wanted = have + 1;
-        if (!wait_for(&readers, has_bytes, &wanted, have == 0 ? demand->first_ns : demand->next_ns))
+        struct wanted wanted = {.tty = tty, .bytes = have + 1};
+        if (!wait_for(&tty->readers, has_bytes, &wanted,
+                      have == 0 ? demand->first_ns : demand->next_ns))
             return false;
-        have = bytes_ready();
+        have = bytes_ready(tty);
     }
     return true;
 }
 
-/* What there is, to the program. Locks: caller holds tty_lock. Returns: bytes, or -EFAULT; what
+/* What there is, to the program. Locks: caller holds lock. Returns: bytes, or -EFAULT; what
  * could not be copied is still there. */
-static long take_line(uintptr_t buf, size_t size)
+static long take_line(struct tty *tty, uintptr_t buf, size_t size)
 {
-    struct tty_read read = tty_line_read(&line, size);
+    struct tty_read read = tty_line_read(&tty->line, size);
     size_t done = 0;
     while (done < read.len) {
         size_t len;
-        const uint8_t *from = tty_line_bytes(&line, done, &len);
+        const uint8_t *from = tty_line_bytes(&tty->line, done, &len);
         if (len > read.len - done)
             len = read.len - done;
         if (copy_to_user(buf + done, from, len) != 0)
             break;
         done += len;
     }
-    tty_line_take(&line, done == read.len ? read.used : done);
-    publish();
+    tty_line_take(&tty->line, done == read.len ? read.used : done);
+    publish(tty);
     return done == 0 && read.len > 0 ? -EFAULT : (long)done;
 }
 
 static long tty_read(struct file *file, uint64_t *position, uintptr_t buf, size_t size)
 {
+    struct tty *tty = file->data;
     bool waits = (file_flags(file) & O_NONBLOCK) == 0;
     (void)position;
     if (size == 0)
         return 0;
+    if (!tty->console->has_input)
+        return -EIO;
     for (bool late = false;;) {
-        mutex_lock(&tty_lock);
-        struct demand demand = demand_of(size);
+        mutex_lock(&tty->lock);
+        struct demand demand = demand_of(tty, size);
         int32_t wanted = late || !waits ? 1 : demand.bytes;
-        long result = bytes_ready() >= wanted ? take_line(buf, size) : -EAGAIN;
-        mutex_unlock(&tty_lock);
+        long result = bytes_ready(tty) >= wanted ? take_line(tty, buf, size) : -EAGAIN;
+        mutex_unlock(&tty->lock);
         if (result != -EAGAIN)
             return result;
         if (demand.first_ns == 0)
@@ -272,34 +413,39 @@ static long tty_read(struct file *file, uint64_t *position, uintptr_t buf, size_
             return -EAGAIN;
         if (late)
             return 0;
-        late = !wait_for_demand(&demand);
+        late = !wait_for_demand(tty, &demand);
     }
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static struct thread *_Atomic holder; /* who has held the output; L: tty_lock for changes */
-
 static void tty_hold(struct file *file)
 {
-    (void)file;
-    mutex_lock(&tty_lock);
-    atomic_store_explicit(&holder, thread_current(), memory_order_relaxed);
-    console_begin();
+    take_output_in_turn(file->data);
 }
 
 static void tty_release(struct file *file)
 {
-    (void)file;
-    atomic_store_explicit(&holder, NULL, memory_order_relaxed);
-    mutex_unlock(&tty_lock); /* before the drain, which may take its time */
-    console_end();
+    give_output(file->data);
 }
 
-static void put(const char *text, size_t len)
+/* Locks: caller has the output. */
+static void put(struct tty *tty, const char *text, size_t len)
 {
-    console_put(text, len);
-    tty_line_wrote(&line, text, len);
+    if (len == 0)
+        return;
+    put_all(tty, text, len);
+    mutex_lock(&tty->lock);
+    tty_line_wrote(&tty->line, text, len);
+    mutex_unlock(&tty->lock);
+}
+
+/* Let the log and others at the console, and others at this core. */
+static void take_a_breath(struct tty *tty)
+{
+    give_output(tty);
+    thread_point();
+    take_output_in_turn(tty);
 }
 
 /* How many bytes there are up to the last newline, and with it. */
@@ -312,7 +458,7 @@ static size_t whole_lines(const char *text, size_t len)
 
 /* Long output lets others in between two lines; one line that is longer than LINE_MAX ends the
  * write. Returns: bytes written. */
-static size_t put_bytes(uintptr_t buf, size_t size)
+static size_t put_bytes(struct tty *tty, uintptr_t buf, size_t size)
 {
     size_t written = 0, since = 0; /* the last breath */
     while (written < size && since < LINE_MAX) {
@@ -320,12 +466,12 @@ static size_t put_bytes(uintptr_t buf, size_t size)
         size_t wanted = size - written < PIECE ? size - written : PIECE;
         size_t got = copy_from_user_partly(piece, buf + written, wanted);
         size_t lines = since >= BREATH ? whole_lines(piece, got) : 0;
-        put(piece, lines);
+        put(tty, piece, lines);
         if (lines > 0) {
-            take_a_breath();
+            take_a_breath(tty);
             since = 0;
         }
-        put(piece + lines, got - lines);
+        put(tty, piece + lines, got - lines);
         since += got - lines;
         written += got;
         if (got < wanted)
@@ -336,91 +482,117 @@ static size_t put_bytes(uintptr_t buf, size_t size)
 
 static long tty_write(struct file *file, uint64_t *position, uintptr_t buf, size_t size)
 {
+    struct tty *tty = file->data;
     (void)position;
-    bool is_held = atomic_load_explicit(&holder, memory_order_relaxed) == thread_current();
+    bool is_held = atomic_load_explicit(&tty->holder, memory_order_relaxed) == thread_current();
     if (!is_held)
-        tty_hold(file);
-    size_t written = put_bytes(buf, size);
+        take_output_in_turn(tty);
+    size_t written = put_bytes(tty, buf, size);
     if (!is_held)
-        tty_release(file);
+        give_output(tty);
     return written == 0 && size > 0 ? -EFAULT : (long)written;
 }
 
 /* ---- ioctl ----------------------------------------------------------------------------------- */
 
-static void flush_input(void)
+static void flush_input(struct tty *tty)
 {
     uint8_t byte;
-    while (next_input(&byte))
+    while (next_input(tty, &byte))
         continue;
-    tty_line_flush(&line);
+    tty_line_flush(&tty->line);
 }
 
-/* Locks: caller holds tty_lock, here and below. */
-static int set_modes(uintptr_t arg, bool flush)
+/* Locks: caller holds lock, here and below. */
+static int set_modes(struct tty *tty, uintptr_t arg, bool flush)
 {
     struct tty_modes modes;
     int error = copy_from_user(&modes, arg, sizeof(modes));
     if (error != 0)
         return error;
     if (flush)
-        flush_input();
-    tty_line_set_modes(&line, &modes);
-    publish();
+        flush_input(tty);
+    tty_line_set_modes(&tty->line, &modes);
+    publish(tty);
     return 0;
 }
 
-static int flush(uintptr_t which)
+static int flush(struct tty *tty, uintptr_t which)
 {
     if (which > TCIOFLUSH)
         return -EINVAL;
-    if (which != TCOFLUSH) /* what was written is out already */
-        flush_input();
-    publish();
+    if (which != TCOFLUSH) /* what was written goes out all the same */
+        flush_input(tty);
+    publish(tty);
     return 0;
 }
 
-static long set_window_size(uintptr_t arg)
+static long set_window_size(struct tty *tty, uintptr_t arg)
 {
-    uint16_t size[sizeof(window_size) / sizeof(uint16_t)];
+    uint16_t size[sizeof(tty->window_size) / sizeof(uint16_t)];
     if (copy_from_user(size, arg, sizeof(size)) != 0)
         return -EFAULT;
-    memcpy(&window_size, size, sizeof(size));
+    memcpy(&tty->window_size, size, sizeof(size));
     return 0;
 }
 
-static long do_ioctl(unsigned command, uintptr_t arg)
+static long tell_count(const struct tty *tty, uintptr_t arg)
 {
-    int count = (int)tty_line_count(&line);
+    int count = (int)tty_line_count(&tty->line);
+    return tty->console->has_input ? copy_to_user(arg, &count, sizeof(count)) : -EIO;
+}
+
+static long tell_device(const struct tty *tty, uintptr_t arg)
+{
+    uint32_t number = TTY_MAJOR << TTY_MAJOR_SHIFT | tty->console->minor;
+    return copy_to_user(arg, &number, sizeof(number));
+}
+
+static long do_ioctl(struct tty *tty, unsigned command, uintptr_t arg)
+{
     switch (command) {
     case TCGETS:
-        return copy_to_user(arg, &line.modes, sizeof(line.modes));
+        return copy_to_user(arg, &tty->line.modes, sizeof(tty->line.modes));
     case TCSETS:
-    case TCSETSW: /* nothing that was written waits */
+    case TCSETSW: /* no mode changes what is on its way out */
     case TCSETSF:
-        return set_modes(arg, command == TCSETSF);
-    case TCSBRK:
-        console_flush();
-        return 0;
+        return set_modes(tty, arg, command == TCSETSF);
     case TCFLSH:
-        return flush(arg);
+        return flush(tty, arg);
+    case TIOCSCTTY:
+        process_current()->tty = tty;
+        return 0;
     case TIOCGWINSZ:
-        return copy_to_user(arg, &window_size, sizeof(window_size));
+        return copy_to_user(arg, &tty->window_size, sizeof(tty->window_size));
     case TIOCSWINSZ:
-        return set_window_size(arg);
+        return set_window_size(tty, arg);
     case FIONREAD:
-        return copy_to_user(arg, &count, sizeof(count));
+        return tell_count(tty, arg);
+    case TIOCGDEV:
+        return tell_device(tty, arg);
     default:
         return -ENOTTY;
     }
 }
 
+/* Wait until all that was written has left the machine. */
+static long send_all(struct tty *tty)
+{
+    mutex_lock(&tty->output);
+    if (tty->console->flush != NULL)
+        tty->console->flush(tty->console);
+    mutex_unlock(&tty->output);
+    return 0;
+}
+
 static long tty_ioctl(struct file *file, unsigned command, uintptr_t arg)
 {
-    (void)file;
-    mutex_lock(&tty_lock);
-    long result = do_ioctl(command, arg);
-    mutex_unlock(&tty_lock);
+    struct tty *tty = file->data;
+    if (command == TCSBRK)
+        return send_all(tty);
+    mutex_lock(&tty->lock);
+    long result = do_ioctl(tty, command, arg);
+    mutex_unlock(&tty->lock);
     return result;
 }
 
@@ -434,22 +606,116 @@ static const struct file_ops tty_ops = {
     .ioctl = tty_ioctl,
 };
 
-int tty_open(unsigned flags, struct file **file)
+static int tty_open(void *tty, unsigned flags, struct file **file)
 {
-    *file = file_create(&tty_ops, NULL, flags & (O_ACCMODE | O_NONBLOCK | O_APPEND));
+    *file = file_create(&tty_ops, tty, flags & (O_ACCMODE | O_NONBLOCK | O_APPEND));
     return *file != NULL ? 0 : -ENOMEM;
+}
+
+/* /dev/tty */
+static int tty_open_own(void *data, unsigned flags, struct file **file)
+{
+    (void)data;
+    struct tty *own = process_current() != NULL ? process_current()->tty : NULL;
+    return tty_open(own != NULL ? own : console_tty, flags, file);
+}
+
+static const struct console_hooks hooks = {
+    .input = tty_input,
+    .input_room = tty_input_room,
+    .has_room = tty_has_room,
+};
+
+/* Returns: the console's terminal, or NULL. */
+static struct tty *create(struct console *console)
+{
+    struct tty *tty = heap_alloc(sizeof(*tty), ALLOC_KERNEL | ALLOC_ZERO);
+    if (tty == NULL)
+        return NULL;
+    tty->console = console;
+    tty->input_lock = (struct spinlock)SPINLOCK(RANK_TTY_INPUT, "tty input");
+    wait_queue_init(&tty->typed);
+    wait_queue_init(&tty->writers);
+    wait_queue_init(&tty->readers);
+    mutex_init(&tty->output);
+    mutex_init(&tty->lock);
+    tty_line_init(&tty->line, echo, interrupt);
+    publish(tty);
+    struct thread *thread = thread_create(console->name, tty_thread, tty, NULL);
+    if (thread == NULL) {
+        heap_free(tty);
+        return NULL;
+    }
+    thread_put(thread);
+    atomic_store_explicit(&console->tty, tty,
+                          memory_order_relaxed); /* console_set_hooks() follows */
+    return tty;
+}
+
+static void write_nowhere(struct console *self, const char *text, size_t len)
+{
+    (void)self, (void)text, (void)len;
+}
+
+/* Programs need a terminal for their input and output on a machine that has none, too. */
+static struct console nowhere = {.name = "nowhere", .write = write_nowhere};
+
+static int create_device(struct console *console)
+{
+    if (create(console) == NULL)
+        return -ENOMEM;
+    return fs_register_device(console->name, TTY_MAJOR, console->minor, tty_open, console->tty);
 }
 
 int tty_init(void)
 {
-    tty_line_init(&line, echo, interrupt);
-    publish();
-    struct thread *thread = thread_create("tty", tty_thread, NULL, NULL);
-    if (thread == NULL)
-        return -ENOMEM;
-    thread_put(thread);
-    /* release: who finds the hook finds the rest */
-    atomic_store_explicit(&console_input_hook, tty_input, memory_order_release);
-    int error = fs_register_device("console", 5, 1, tty_open);
-    return error != 0 ? error : fs_register_device("tty", 5, 0, tty_open);
+    int error = 0;
+    struct console *preferred = console_preferred();
+    for (struct console *c = console_first(); c != NULL && error == 0; c = console_next(c))
+        error = create_device(c);
+    if (error == 0 && preferred == NULL)
+        error = create(preferred = &nowhere) != NULL ? 0 : -ENOMEM;
+    if (error != 0)
+        return error;
+    console_tty = preferred->tty;
+    console_set_hooks(&hooks);
+    error = fs_register_device("console", ALIAS_MAJOR, 1, tty_open, console_tty);
+    return error != 0 ? error : fs_register_device("tty", ALIAS_MAJOR, 0, tty_open_own, NULL);
+}
+
+/* ---- for the kernel -------------------------------------------------------------------------- */
+
+struct tty *tty_of_console(void)
+{
+    return console_tty;
+}
+
+void tty_putc(char c)
+{
+    struct tty *tty = process_current()->tty;
+    if (tty == NULL) {
+        if (console_preferred() != NULL)
+            console_write(console_preferred(), &c, 1);
+        return;
+    }
+    take_output_in_turn(tty);
+    put(tty, &c, 1);
+    give_output(tty);
+}
+
+static bool take_mutex(void *arg)
+{
+    return mutex_trylock(arg);
+}
+
+bool tty_close_output(uint64_t timeout_ns)
+{
+    bool all = true;
+    atomic_store_explicit(&output_is_over, true, memory_order_relaxed);
+    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+        struct mutex *output = &c->tty->output;
+        if (c->tty != NULL && !wait_for(&output->waiters, take_mutex, output, timeout_ns))
+            all = false;
+    }
+    return all;
 }

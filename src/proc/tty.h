@@ -1,26 +1,50 @@
 // SPDX-License-Identifier: MIT
 /*
- * The console as a terminal of programs: the line discipline of tty_line.h above the console's
- * input and output. There is one, and all who open it share its line and its modes.
+ * Terminals of programs: one for each console (lib/console.h), with the line discipline of
+ * tty_line.h between the console's input and the programs. All who open one share its line and its
+ * modes; two terminals share nothing.
+ *
+ *     /dev/ttyS0 ...  each console, by its name
+ *     /dev/console    the terminal of the preferred console
+ *     /dev/tty        the terminal of the calling process: init's is /dev/console; a process has
+ *                     its parent's, until ioctl(TIOCSCTTY) gives it another one
  */
 #pragma once
 
-struct file;
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tty;
 
 /*
- * Take the console's input from now on, and make the devices "console" and "tty" known.
- * Returns: 0, -ENOMEM, or as fs_register_device(). Context: boot cpu only, once, in a thread or
- * before there is one, before fs_create_devices(). Sleeps: no.
+ * Make a terminal for each console that is registered by now, take its input from now on, and make
+ * the devices known. A console that comes later shows the log and has no terminal.
+ * Returns: 0, -ENOMEM, or as fs_register_device(). Context: boot cpu only, once, in a thread,
+ * before fs_create_devices(). Sleeps: no.
  */
 int tty_init(void);
 
 /*
- * An open file of the console; `flags` are Linux's O_*, of which O_ACCMODE and O_NONBLOCK count.
+ * What an open terminal does (the devices are opened by fs_open_device and open(2)); of the flags
+ * O_ACCMODE and O_NONBLOCK count, the latter for read alone.
  *     read   a line at most (canonical mode), or what VMIN and VTIME ask for; 0 at the end of file
- *            (^D), -EAGAIN with O_NONBLOCK, -EFAULT
- *     write  all of it, unbroken by a line of the log; -EFAULT
- *     ioctl  TCGETS, TCSETS, TCSETSW, TCSETSF, TCFLSH, TIOCGWINSZ, FIONREAD; else -ENOTTY
- * What a fs_register_device() wants (fs/device.h): *file has one reference, the caller's.
- * Returns: 0, -ENOMEM. Context: thread. Sleeps: no.
+ *            (^D), -EAGAIN with O_NONBLOCK, -EFAULT, -EIO (nothing can be typed there)
+ *     write  all of it, in the writer's sleep, unbroken by a line of the log; -EFAULT
+ *     ioctl  TCGETS, TCSETS, TCSETSW, TCSETSF, TCSBRK, TCFLSH, TIOCGWINSZ, TIOCSWINSZ, TIOCSCTTY
+ *            (this is the calling process's terminal from now on), TIOCGDEV (the device number of
+ *            the terminal itself, also through /dev/console and /dev/tty), FIONREAD (-EIO: nothing
+ *            can be typed there); else -ENOTTY
  */
-int tty_open(unsigned flags, struct file **file);
+
+/* The terminal of /dev/console; NULL without any console. Context: any, after tty_init(). */
+struct tty *tty_of_console(void);
+
+/* One character to the calling process's terminal, as write(2). Context: thread. Sleeps: yes. */
+void tty_putc(char c);
+
+/*
+ * No more output of programs: wait until none is in the midst of a write, and hold up those that
+ * come later for good. For the machine's end.
+ * Returns: false if one was not through in time. Context: thread. Sleeps: yes.
+ */
+bool tty_close_output(uint64_t timeout_ns);

@@ -120,7 +120,7 @@ static void echo_plain(struct tty_line *line, uint8_t byte)
 {
     char text = (char)byte;
     move_cursor(line, byte);
-    line->echo(&text, 1);
+    line->echo(line, &text, 1);
 }
 
 /* The byte as one sees it: control characters with a caret. */
@@ -336,7 +336,7 @@ static bool take_interrupt(struct tty_line *line, uint8_t byte)
             tty_line_flush(line);
         if (has_lflag(line, TTY_ECHO))
             echo_visible(line, byte);
-        line->interrupt(all[i]);
+        line->interrupt(line, all[i]);
         return true;
     }
     return false;
@@ -381,8 +381,9 @@ static void forget_ends(struct tty_line *line)
         line->ends[i] = 0;
 }
 
-void tty_line_init(struct tty_line *line, void (*echo)(const char *text, size_t len),
-                   void (*interrupt)(int cc))
+void tty_line_init(struct tty_line *line,
+                   void (*echo)(struct tty_line *line, const char *text, size_t len),
+                   void (*interrupt)(struct tty_line *line, int cc))
 {
     *line = (struct tty_line){.echo = echo, .interrupt = interrupt, .erase_too = true};
     line->modes = (struct tty_modes){

@@ -75,8 +75,10 @@ enum { TTY_LINE_SIZE = 4096 }; /* a line has at most so many bytes, its end incl
 
 struct tty_line {
     struct tty_modes modes;
-    void (*echo)(const char *text, size_t len); /* "\n" is a newline */
-    void (*interrupt)(int cc);         /* TTY_CC_INTR, _QUIT or _SUSP was typed, under ISIG */
+    /* "\n" is a newline */
+    void (*echo)(struct tty_line *line, const char *text, size_t len);
+    /* TTY_CC_INTR, _QUIT or _SUSP was typed, under ISIG */
+    void (*interrupt)(struct tty_line *line, int cc);
     uint8_t bytes[TTY_LINE_SIZE];      /* typed and not yet read: positions tail..head-1, modulo */
     uint64_t ends[TTY_LINE_SIZE / 64]; /* a bit for each byte: it ends a line. EOF stands as a 0 */
     uint32_t head, tail;
@@ -88,8 +90,9 @@ struct tty_line {
 };
 
 /* Empty, in the modes of a shell's terminal. */
-void tty_line_init(struct tty_line *line, void (*echo)(const char *text, size_t len),
-                   void (*interrupt)(int cc));
+void tty_line_init(struct tty_line *line,
+                   void (*echo)(struct tty_line *line, const char *text, size_t len),
+                   void (*interrupt)(struct tty_line *line, int cc));
 
 /*
  * Is there room for a byte? Not if as much as fits waits to be read. But what is edited as one line

@@ -10,11 +10,11 @@
 #include <stdatomic.h>
 
 #include "arch/arch.h"
-#include "lib/console.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "mm/heap.h"
 #include "proc/process.h"
+#include "proc/tty.h"
 #include "sched/claim.h"
 #include "smp/cores.h"
 #include "smp/ipi.h"
@@ -84,11 +84,8 @@ long sys_ipi_wait(int vector, int64_t timeout_ns)
 
 long sys_putc(int c)
 {
-    char byte = (char)c;
-    console_begin();
-    console_put(&byte, 1);
-    console_end();
-    return (uint8_t)byte;
+    tty_putc((char)c);
+    return (uint8_t)c;
 }
 
 long sys_getcore(void)

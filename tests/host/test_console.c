@@ -6,6 +6,7 @@
  * with none.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,11 +78,12 @@ static int fresh(void **state)
     (void)state;
     memset(ring, 0, sizeof(ring));
     atomic_store(&log_head, LOG_SLOTS);
-    log_rewind_consoles();
     log_set_console_level(LOG_INFO);
     atomic_store(&consoles, NULL);
     atomic_store(&console_spinlock.taken, 0);
-    line_begun = false;
+    selected_count = 0;
+    console_select("first");
+    console_select("second");
     panicking = false;
     atomic_store(&fake_ticks, 0);
     atomic_store(&fake_tick_step, 0);
@@ -94,7 +96,7 @@ static int fresh(void **state)
 
 /* ---- tests ----------------------------------------------------------------------------------- */
 
-static void test_first_console_gets_all(void **state)
+static void test_each_console_gets_all(void **state)
 {
     (void)state;
     log_info("one");
@@ -104,12 +106,12 @@ static void test_first_console_gets_all(void **state)
     console_register(&first.console);
     assert_string_equal(first.seen, STAMP "one\n" STAMP "two\n");
     console_register(&second.console);
-    assert_string_equal(second.seen, "");
+    assert_string_equal(second.seen, first.seen);
     log_info("three");
-    assert_string_equal(second.seen, "");
+    assert_string_equal(second.seen, STAMP "one\n" STAMP "two\n");
     log_drain();
     assert_string_equal(first.seen, STAMP "one\n" STAMP "two\n" STAMP "three\n");
-    assert_string_equal(second.seen, STAMP "three\n");
+    assert_string_equal(second.seen, first.seen);
 }
 
 static void test_first_console_is_told_what_is_gone(void **state)
@@ -146,9 +148,9 @@ static void test_level(void **state)
 
 static void program_writes(const char *text)
 {
-    console_begin();
-    console_put(text, strlen(text));
-    console_end();
+    console_hold(&first.console);
+    assert_int_equal(console_put(&first.console, text, strlen(text)), strlen(text));
+    console_release(&first.console);
 }
 
 static void test_log_line_after_an_unfinished_one(void **state)
@@ -172,13 +174,13 @@ static void test_write_is_not_broken(void **state)
 {
     (void)state;
     console_register(&first.console);
-    console_begin();
-    console_put("begun ", 6);
+    console_hold(&first.console);
+    console_put(&first.console, "begun ", 6);
     log_info("meanwhile");
-    log_drain(); /* finds the lock taken */
+    log_drain(); /* finds the console held */
     assert_string_equal(first.seen, "begun ");
-    console_put("ended", 5);
-    console_end();
+    console_put(&first.console, "ended", 5);
+    console_release(&first.console);
     assert_string_equal(first.seen, "begun ended\n" STAMP "meanwhile\n");
 }
 
@@ -254,17 +256,17 @@ static void test_panic_ignores_the_lock(void **state)
     (void)state;
     first.console.flush = recorder_flush;
     console_register(&first.console);
-    console_begin();
-    console_put("prog", 4);
+    console_hold(&first.console);
+    console_put(&first.console, "prog", 4);
     atomic_fetch_add(&log_head, ONE_LINE + 1); /* a writer that will not go on */
     panicking = true;
     log_line(LOG_EMERG, "panic: core 0: why");
     log_flush_in_panic();
     assert_string_equal(first.seen, "prog\n" STAMP "1 lines missed\n" STAMP "panic: core 0: why\n");
     assert_int_equal(first.flushes, 1);
-    console_begin();
-    console_put("still works", 11);
-    console_end();
+    console_hold(&first.console);
+    console_put(&first.console, "still works", 11);
+    console_release(&first.console);
     console_line("so does this");
     assert_string_equal(strstr(first.seen, "still"), "still works\nso does this\n");
 }
@@ -292,6 +294,14 @@ static void test_panic_within_a_drain_repeats_the_line(void **state)
 
 enum { CORES = 4, ROUNDS = 5000 };
 
+static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
+
+static void put_all(const char *text, size_t len)
+{
+    for (size_t done = 0; done < len; sched_yield())
+        done += console_put(&first.console, text + done, len - done);
+}
+
 /* A core logs, drains and writes for a program, over and over; no one drains for it afterwards. */
 static void *core(void *arg)
 {
@@ -301,12 +311,14 @@ static void *core(void *arg)
     for (unsigned i = 0; i < ROUNDS; i++) {
         log_info("log %u %u", id, i);
         if (i % 3 == id % 3) {
-            console_begin();
-            console_put("write ", 6);
+            pthread_mutex_lock(&writers);
+            console_hold(&first.console);
+            put_all("write ", 6);
             size_t n = (size_t)sprintf(text, "%u %u", id, i);
-            console_put(text, n);
-            console_put("\n", i % 2); /* every other write ends without a newline */
-            console_end();
+            put_all(text, n);
+            put_all("\n", i % 2); /* every other write ends without a newline */
+            console_release(&first.console);
+            pthread_mutex_unlock(&writers);
         } else {
             log_drain();
         }
@@ -314,17 +326,17 @@ static void *core(void *arg)
     return NULL;
 }
 
-static void test_many_cores(void **state)
+static void run_cores(void)
 {
-    (void)state;
     pthread_t threads[CORES];
-    console_register(&first.console);
     for (uintptr_t i = 0; i < CORES; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, core, (void *)i), 0);
     for (unsigned i = 0; i < CORES; i++)
         pthread_join(threads[i], NULL);
-    assert_false(log_pending()); /* nobody left a line to a core that did not look again */
+}
 
+static void check_all_is_seen(void)
+{
     unsigned logs[CORES] = {0}, writes = 0, want_writes = 0;
     unsigned long missed = 0;
     for (char *s = first.seen; s < first.seen + first.length;) {
@@ -363,10 +375,183 @@ static void test_many_cores(void **state)
     print_message("missed %lu\n", missed);
 }
 
+static void test_many_cores(void **state)
+{
+    (void)state;
+    console_register(&first.console);
+    run_cores();
+    assert_false(log_pending()); /* nobody left a line to a core that did not look again */
+    check_all_is_seen();
+}
+
+/* ---- a device that is slower than they ------------------------------------------------------- */
+
+enum { ROOM = 256, LOW = 128, DEVICE_CORE = CORES };
+
+static struct {
+    pthread_mutex_t lock;
+    char bytes[ROOM];
+    size_t count;
+    bool wanted;
+    atomic_bool stop;
+} device = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static size_t device_put(struct console *self, const char *text, size_t len)
+{
+    (void)self;
+    pthread_mutex_lock(&device.lock);
+    size_t room = ROOM - device.count, taken = len < room ? len : room;
+    memcpy(device.bytes + device.count, text, taken);
+    device.count += taken;
+    device.wanted |= taken < len;
+    pthread_mutex_unlock(&device.lock);
+    return taken;
+}
+
+static bool device_is_ready(struct console *self, size_t len)
+{
+    (void)self;
+    pthread_mutex_lock(&device.lock);
+    bool ready = ROOM - device.count >= len;
+    device.wanted |= !ready;
+    pthread_mutex_unlock(&device.lock);
+    return ready;
+}
+
+static void device_write(struct console *self, const char *text, size_t len)
+{
+    for (size_t done = 0; done < len; sched_yield())
+        done += device_put(self, text + done, len - done);
+}
+
+/* A few bytes leave the machine. Returns: shall who waits be told? */
+static bool device_sends(void)
+{
+    pthread_mutex_lock(&device.lock);
+    size_t n = device.count < 16 ? device.count : 16;
+    recorder_write(&first.console, device.bytes, n);
+    device.count -= n;
+    memmove(device.bytes, device.bytes + n, device.count);
+    bool tell = device.wanted && device.count <= LOW;
+    device.wanted &= !tell;
+    pthread_mutex_unlock(&device.lock);
+    return tell;
+}
+
+/* The core that takes the device's interrupts, and does its work only when it was told of some. */
+static void *device_core(void *arg)
+{
+    (void)arg;
+    fake_cpu = DEVICE_CORE;
+    while (!atomic_load(&device.stop) || device.count > 0 || device.wanted) {
+        if (device_sends())
+            console_has_room(&first.console);
+        if (arch_work_due()) {
+            arch_work_begin();
+            log_drain();
+        }
+        sched_yield();
+    }
+    return NULL;
+}
+
+static void test_slow_device(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    first.console.write = device_write;
+    first.console.put = device_put;
+    first.console.is_ready = device_is_ready;
+    console_register(&first.console);
+    atomic_store(&device.stop, false);
+    assert_int_equal(pthread_create(&thread, NULL, device_core, NULL), 0);
+    run_cores();
+    atomic_store(&device.stop, true);
+    pthread_join(thread, NULL);
+    assert_false(any_pending(PENDING_ANYWHERE)); /* no line waits for somebody who does not come */
+    check_all_is_seen();
+}
+
+/* Who writes next gives the log its turn. */
+static void test_log_has_its_turn(void **state)
+{
+    (void)state;
+    first.console.write = device_write;
+    first.console.put = device_put;
+    first.console.is_ready = device_is_ready;
+    console_register(&first.console);
+    char text[ROOM];
+    memset(text, 'x', sizeof(text));
+    assert_true(console_try_hold(&first.console));
+    assert_int_equal(console_put(&first.console, text, sizeof(text)), sizeof(text));
+    log_info("waits");
+    console_release(&first.console);
+    assert_true(log_pending());
+    assert_false(any_pending(PENDING_READY)); /* somebody else will see to it */
+    assert_false(console_try_hold(&first.console));
+    arch_work_begin();
+    while (!device_sends())
+        continue;
+    console_has_room(&first.console);
+    assert_true(arch_work_due());
+    log_drain();
+    assert_false(any_pending(PENDING_ANYWHERE));
+    assert_true(console_try_hold(&first.console));
+    console_release(&first.console);
+    while (device.count > 0)
+        (void)device_sends();
+    assert_string_equal(first.seen + ROOM, "\n" STAMP "waits\n");
+}
+
+/* ---- which console --------------------------------------------------------------------------- */
+
+static void test_selection(void **state)
+{
+    (void)state;
+    selected_count = 0;
+    assert_null(console_preferred());
+    first.console.name = "tty0";
+    second.console.name = "ttyS1";
+    log_info("a line");
+    console_register(&second.console);
+    assert_string_equal(second.seen, ""); /* not a default one, */
+    assert_ptr_equal(console_preferred(), &second.console);
+    console_selection_ends();
+    assert_string_equal(second.seen, STAMP "a line\n"); /* but better than none */
+    console_register(&first.console);
+    assert_string_equal(first.seen, STAMP "a line\n");
+    assert_ptr_equal(console_preferred(), &first.console);
+    console_select("tty0");
+    console_select("ttyS1");
+    console_select("ttyS7");
+    assert_ptr_equal(console_preferred(), &second.console); /* the last one that is there */
+    assert_ptr_equal(console_find("tty0"), &first.console);
+    assert_null(console_find("tty"));
+}
+
+/* What takes no log gets the kernel's own lines, and a panic from its beginning. */
+static void test_panic_goes_to_all(void **state)
+{
+    (void)state;
+    selected_count = 1; /* the first */
+    console_register(&first.console);
+    console_register(&second.console);
+    log_info("to one");
+    log_drain();
+    console_line("to both");
+    assert_string_equal(second.seen, "to both\n");
+    panicking = true;
+    atomic_store(&console_spinlock.taken, 0);
+    assert_true(console_claim_in_panic());
+    log_line(LOG_EMERG, "panic");
+    log_flush_in_panic();
+    assert_string_equal(second.seen, "to both\n" STAMP "panic\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_first_console_gets_all, fresh),
+        cmocka_unit_test_setup(test_each_console_gets_all, fresh),
         cmocka_unit_test_setup(test_first_console_is_told_what_is_gone, fresh),
         cmocka_unit_test_setup(test_level, fresh),
         cmocka_unit_test_setup(test_log_line_after_an_unfinished_one, fresh),
@@ -377,6 +562,10 @@ int main(void)
         cmocka_unit_test_setup(test_panic_ignores_the_lock, fresh),
         cmocka_unit_test_setup(test_panic_within_a_drain_repeats_the_line, fresh),
         cmocka_unit_test_setup(test_many_cores, fresh),
+        cmocka_unit_test_setup(test_slow_device, fresh),
+        cmocka_unit_test_setup(test_log_has_its_turn, fresh),
+        cmocka_unit_test_setup(test_selection, fresh),
+        cmocka_unit_test_setup(test_panic_goes_to_all, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,12 +23,24 @@ bool panic_is_here(void)
     return panicking;
 }
 
+/* A console that shows nothing. */
+static void show_nothing(struct console *self, const char *text, size_t len)
+{
+    (void)self, (void)text, (void)len;
+}
+
+static struct console silent = {.name = "silent", .write = show_nothing};
+
 /* An empty log, as it is when `head` is the claim word of the next line. */
 static void reset_log(uint64_t head)
 {
     memset(ring, 0, sizeof(ring));
     atomic_store(&log_head, head);
-    move_consoles(log_end());
+    if (console_first() == NULL) {
+        console_select("silent");
+        console_register(&silent);
+    }
+    move_to(&silent, log_end());
     atomic_store(&fake_ticks, 0);
     panicking = false;
 }
@@ -411,12 +423,12 @@ static void test_dropped_lines_leave_nothing_pending(void **state)
     slow_begin(1, 1);
     for (int i = 0; i < LOG_SLOTS - 1; i++)
         log_info("fill");
-    move_consoles(log_end());
+    move_to(&silent, log_end());
     log_info("dropped");
     assert_true(log_pending());
     log_drain();
     assert_false(log_pending());
-    assert_int_equal(position_diff(head_position(), console_cursor.slot), 0);
+    assert_int_equal(position_diff(head_position(), silent.shown.slot), 0);
 }
 
 static void test_pending(void **state)

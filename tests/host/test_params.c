@@ -29,8 +29,9 @@ static void assert_defaults(void)
     assert_int_equal(params.init_arg_count, 0);
     assert_false(params.init_args_cut);
     assert_int_equal(params.loglevel, 6);
-    assert_string_equal(params.console_device, "ttyS0");
-    assert_int_equal(params.console_baud, 115200);
+    assert_int_equal(params.console_count, 0);
+    for (int i = 0; i < PARAM_CONSOLE_COUNT; i++)
+        assert_int_equal(params.console_baud[i], 115200);
     assert_int_equal(params.maxcpus, 0);
     assert_int_equal(params.apic, PARAM_APIC_AUTO);
     assert_int_equal(params.clock, PARAM_CLOCK_AUTO);
@@ -64,8 +65,9 @@ static void test_all_values(void **state)
     assert_int_equal(params.problem_count, 0);
     assert_string_equal(params.init, "/bin/prog");
     assert_int_equal(params.loglevel, 7);
-    assert_string_equal(params.console_device, "ttyS0");
-    assert_int_equal(params.console_baud, 9600);
+    assert_int_equal(params.console_count, 1);
+    assert_int_equal(params.consoles[0], PARAM_CONSOLE_TTYS0);
+    assert_int_equal(params.console_baud[PARAM_CONSOLE_TTYS0], 9600);
     assert_int_equal(params.maxcpus, 3);
     assert_int_equal(params.apic, PARAM_APIC_XAPIC);
     assert_int_equal(params.clock, PARAM_CLOCK_PMTIMER);
@@ -118,11 +120,30 @@ static void test_later_word_wins(void **state)
     assert_int_equal(params.maxcpus, 8);
     assert_true(params.selftest);
     assert_string_equal(params.selftest_name, "");
-    assert_int_equal(params.console_baud, 115200);
+    assert_int_equal(params.console_baud[PARAM_CONSOLE_TTYS0], 115200);
     assert_int_equal(cpumask_count(&params.ap_dead), 2);
 
     parse("maxcpus=8 nosmp");
     assert_int_equal(params.maxcpus, 1);
+}
+
+static void test_several_consoles(void **state)
+{
+    (void)state;
+    parse("console=tty0 console=ttyS1,9600 console=ttyS0");
+    assert_int_equal(params.problem_count, 0);
+    assert_int_equal(params.console_count, 3);
+    assert_int_equal(params.consoles[0], PARAM_CONSOLE_TTY0);
+    assert_int_equal(params.consoles[1], PARAM_CONSOLE_TTYS1);
+    assert_int_equal(params.consoles[2], PARAM_CONSOLE_TTYS0);
+    assert_int_equal(params.console_baud[PARAM_CONSOLE_TTYS1], 9600);
+    assert_int_equal(params.console_baud[PARAM_CONSOLE_TTYS0], 115200);
+    assert_string_equal(params_console_name(params.consoles[1]), "ttyS1");
+
+    parse("console=tty0 console=tty0 console=tty0 console=tty0 console=tty0 console=tty0 "
+          "console=tty0 console=tty0 console=ttyS0");
+    assert_int_equal(params.console_count, PARAMS_CONSOLES_MAX);
+    assert_int_equal(params.problem_count, 1); /* no room: said, not swallowed */
 }
 
 static void test_bad_values(void **state)
@@ -138,8 +159,9 @@ static void test_bad_values(void **state)
         "loglevel=18446744073709551617",
         "console",
         "console=",
-        "console=tty0",
-        "console=ttyS1",
+        "console=tty1",
+        "console=tty0,9600",
+        "console=ttyS2",
         "console=ttyS0,",
         "console=ttyS0,0",
         "console=ttyS0,1",
@@ -352,7 +374,11 @@ static void assert_sane(void)
     assert_non_null(memchr(params.init, '\0', sizeof(params.init)));
     assert_true(params.init[0] != '\0');
     assert_in_range(params.loglevel, 0, 7);
-    assert_in_range(params.console_baud, 2, 115200);
+    assert_in_range(params.console_count, 0, PARAMS_CONSOLES_MAX);
+    for (size_t i = 0; i < params.console_count; i++)
+        assert_in_range(params.consoles[i], 0, PARAM_CONSOLE_COUNT - 1);
+    for (int i = 0; i < PARAM_CONSOLE_COUNT; i++)
+        assert_in_range(params.console_baud[i], 2, 115200);
     assert_in_range(params.init_udelay_us, 0, 1000000);
     assert_in_range(params.init_arg_count, 0, PARAMS_ARGS_MAX);
     assert_true(params.apic <= PARAM_APIC_XAPIC);
@@ -395,21 +421,14 @@ static void test_random_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_all_values),
-        cmocka_unit_test(test_panic_ends),
-        cmocka_unit_test(test_clocks),
-        cmocka_unit_test(test_later_word_wins),
-        cmocka_unit_test(test_bad_values),
-        cmocka_unit_test(test_bad_value_keeps_earlier),
-        cmocka_unit_test(test_long_values),
-        cmocka_unit_test(test_watchdog),
-        cmocka_unit_test(test_unknown_words_once),
-        cmocka_unit_test(test_many_problems),
-        cmocka_unit_test(test_quotes),
-        cmocka_unit_test(test_argument_limit),
-        cmocka_unit_test(test_overlong_line),
-        cmocka_unit_test(test_random_lines),
+        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_all_values),
+        cmocka_unit_test(test_panic_ends),      cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_later_word_wins), cmocka_unit_test(test_several_consoles),
+        cmocka_unit_test(test_bad_values),      cmocka_unit_test(test_bad_value_keeps_earlier),
+        cmocka_unit_test(test_long_values),     cmocka_unit_test(test_unknown_words_once),
+        cmocka_unit_test(test_many_problems),   cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_argument_limit),  cmocka_unit_test(test_overlong_line),
+        cmocka_unit_test(test_watchdog),        cmocka_unit_test(test_random_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

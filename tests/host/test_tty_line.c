@@ -29,15 +29,17 @@ static char shown[1 << 16];
 static size_t shown_count;
 static int interrupts[32]; /* by TTY_CC_* */
 
-static void show(const char *text, size_t len)
+static void show(struct tty_line *from, const char *text, size_t len)
 {
+    (void)from;
     assert_true(shown_count + len < sizeof(shown));
     memcpy(shown + shown_count, text, len);
     shown_count += len;
 }
 
-static void note_interrupt(int cc)
+static void note_interrupt(struct tty_line *from, int cc)
 {
+    (void)from;
     interrupts[cc]++;
 }
 
@@ -407,7 +409,7 @@ static void test_random(void **state)
         static const char prompt[] = "sh\t> ";
         if (rand() % 16 == 0) {
             assert_int_equal(write(slave, prompt, 5), 5);
-            show(prompt, 5);
+            show(&line, prompt, 5);
             tty_line_wrote(&line, prompt, 5);
             compare_echo();
         }

@@ -3,13 +3,19 @@
  * init: the demonstration, and then the shell. It registers a vector, rings every online core one
  * by one, then all at once, shows what the log has to say about it, and unregisters what it
  * registered. `init demo` ends there, with status 1 if something failed.
+ *
+ * Each further terminal at which somebody can type gets a shell of its own, which is started again
+ * when it ends (`init terminal /dev/NAME` does that); the machine ends with the console's.
  */
 #include <carillon.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/klog.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { VECTOR = 100, ALL_CORES = -1, WAIT_TURNS = 1000000 };
@@ -79,13 +85,69 @@ static void demonstrate(void)
     read_new_lines(stdout);
 }
 
+/* Run a program with one or two arguments, in its own process. Returns: its number, or -1. */
+static pid_t run(const char *path, const char *name, const char *mode, const char *argument)
+{
+    pid_t child = vfork();
+    if (child == 0) {
+        execl(path, name, mode, argument, (char *)NULL);
+        _exit(127);
+    }
+    return child;
+}
+
+/* `init terminal PATH`: a shell at that terminal, again and again. Ends only if there is none. */
+static int keep_shell(const char *path)
+{
+    int fd = open(path, O_RDWR);
+    if (fd < 0)
+        return 1;
+    for (int standard = 0; standard <= 2; standard++)
+        (void)dup2(fd, standard);
+    (void)close(fd);
+    (void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
+    for (int status = 0; !WIFEXITED(status) || WEXITSTATUS(status) != 127;) {
+        printf("This is a small shell at %s.\n", path);
+        pid_t child = run("/bin/sh", "sh", NULL, NULL);
+        if (child < 0 || waitpid(child, &status, 0) < 0)
+            break;
+    }
+    return 1;
+}
+
+/* Is it another terminal than the console, and can somebody type there? */
+static int is_further_terminal(const char *path)
+{
+    unsigned console, device;
+    int waiting, fd = open(path, O_RDWR);
+    if (fd < 0)
+        return 0;
+    int is = ioctl(STDIN_FILENO, TIOCGDEV, &console) == 0 && ioctl(fd, TIOCGDEV, &device) == 0 &&
+             console != device && ioctl(fd, FIONREAD, &waiting) == 0;
+    (void)close(fd);
+    return is;
+}
+
+static void start_shells(void)
+{
+    static const char *const paths[] = {"/dev/tty0", "/dev/ttyS0", "/dev/ttyS1"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (is_further_terminal(paths[i]) && run("/init", "init", "terminal", paths[i]) < 0)
+            perror(paths[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], "terminal") == 0)
+        return keep_shell(argv[2]);
+
     setvbuf(stdout, NULL, _IOLBF,
             0); /* a line is one write, also where the output is no terminal */
     demonstrate();
     if (argc > 1 && strcmp(argv[1], "demo") == 0)
         return failures == 0 ? 0 : 1;
+    start_shells();
     puts("This is a small shell: `ls /bin` shows the programs, `poweroff` or ^D ends it.");
     execl("/bin/sh", "sh", NULL);
     perror("init: /bin/sh");

@@ -10,7 +10,7 @@ enum { NR_READ = 0, NR_WRITE = 1, NR_IOCTL = 16, NR_OPENAT = 257 };
 enum { TCGETS = 0x5401, TCSETS = 0x5402, TCSETSF = 0x5404, TIOCGPGRP = 0x540f };
 enum { TIOCGWINSZ = 0x5413, FIONREAD = 0x541b };
 enum { O_RDWR = 2, O_NONBLOCK = 04000, AT_FDCWD = -100, ISIG = 1, ICANON = 2, ECHO = 8 };
-enum { VTIME = 5, VMIN = 6, BUFFER = 8192, LOG_UNREAD = 9 };
+enum { VTIME = 5, VMIN = 6, BUFFER = 8192, PASTE = 65536, FULL = 4000 };
 
 struct modes {
     uint32_t iflag, oflag, cflag, lflag;
@@ -74,19 +74,55 @@ static long read_show(long fd, long size)
     return count;
 }
 
-/* Read once byte by byte, as VMIN and VTIME say. */
-static void read_raw(uint8_t min, uint8_t time)
+static struct modes old_modes;
+
+static void go_raw(uint8_t min, uint8_t time)
 {
-    struct modes old, raw;
-    (void)ioctl(TCGETS, &old);
-    raw = old;
+    (void)ioctl(TCGETS, &old_modes);
+    struct modes raw = old_modes;
     raw.iflag = 0;
     raw.lflag &= ~(uint32_t)(ISIG | ICANON | ECHO);
     raw.cc[VMIN] = min;
     raw.cc[VTIME] = time;
     say("raw: %d", ioctl(TCSETSF, &raw));
-    (void)read_show(0, 100);
-    (void)ioctl(TCSETS, &old);
+}
+
+/* Read once byte by byte, as VMIN and VTIME say. What it got is said when the modes are the old ones
+ * again: who sees it may type. */
+static void read_raw(uint8_t min, uint8_t time)
+{
+    go_raw(min, time);
+    long count = call(NR_READ, 0, buffer, 100, 0);
+    (void)ioctl(TCSETS, &old_modes);
+    show(count, buffer);
+}
+
+/* Read PASTE bytes, and say their sum: FNV-1a, so that it depends on each byte and its place. */
+static void read_paste(void)
+{
+    uint64_t sum = 0xcbf29ce484222325;
+    long done = 0;
+    while (done < PASTE) {
+        long count = call(NR_READ, 0, buffer, sizeof(buffer), 0);
+        for (long i = 0; i < count; i++)
+            sum = (sum ^ (uint8_t)buffer[i]) * 0x100000001b3;
+        done += count;
+    }
+    say("pasted %d, sum %x %x", done, (long)(sum >> 32), (long)(sum & UINT32_MAX));
+}
+
+static void read_raw_paste(void)
+{
+    go_raw(1, 0);
+    read_paste();
+    (void)ioctl(TCSETS, &old_modes);
+    say("cooked");
+}
+
+static void print(void)
+{
+    for (int i = 0; i < 100; i++)
+        say("0123456789012345678901234567890123456789012345678901234567890123456789012345678");
 }
 
 static long waiting(void)
@@ -95,12 +131,11 @@ static long waiting(void)
     return ioctl(FIONREAD, &count) == 0 ? count : -1;
 }
 
-/* Read nothing until the log has a new line. */
+/* Read nothing until nothing more fits. */
 static void hold(void)
 {
-    long before = raw_syslog(LOG_UNREAD, NULL, 0);
     say("holding");
-    while (raw_syslog(LOG_UNREAD, NULL, 0) == before)
+    while (waiting() < FULL)
         continue;
     say("released");
 }
@@ -127,6 +162,12 @@ static void do_word(const char *word)
         while (waiting() < 16)
             continue;
         say("computed, %d bytes wait", waiting());
+    } else if (same(word, "paste\n")) {
+        read_paste();
+    } else if (same(word, "raw paste\n")) {
+        read_raw_paste();
+    } else if (same(word, "print\n")) {
+        print();
     } else if (same(word, "hold\n")) {
         hold();
     } else if (same(word, "ioctl\n")) {

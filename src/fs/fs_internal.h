@@ -10,7 +10,7 @@
 #include "arch/arch.h"
 
 /* file_stat.dev: who numbers the inodes. */
-enum { FS_DEV_MEMFS = 1, FS_DEV_PIPES = 2 };
+enum { FS_DEV_MEMFS = 1, FS_DEV_PIPES = 2, FS_DEV_PROC = 3 };
 
 /*
  * How many of `left` bytes one copy between place `count` of something made of frames and `address`

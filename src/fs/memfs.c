@@ -25,7 +25,7 @@ static int get_node(struct memfs_node *dir, const char *path, bool follow, struc
     int error = find_node(dir, path, follow, out);
     if (error == 0)
         (void)memfs_node_get(*out);
-    mutex_unlock(&memfs_tree);
+    memfs_tree_unlock();
     return error;
 }
 
@@ -74,7 +74,7 @@ long memfs_get_path(struct memfs_node *dir, char *buf, size_t size)
         return -ENOTDIR;
     mutex_lock(&memfs_tree);
     long start = write_path(dir, buf, size);
-    mutex_unlock(&memfs_tree);
+    memfs_tree_unlock();
     if (start < 0)
         return start;
     size_t length = size - (size_t)start;
@@ -83,6 +83,12 @@ long memfs_get_path(struct memfs_node *dir, char *buf, size_t size)
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */
+
+/* Not in a directory that was removed, nor in /proc. */
+static bool may_make_in(const struct memfs_node *dir)
+{
+    return !dir_is_dead(dir) && dir->proc == NULL;
+}
 
 /* Walk to where something new gets its name. */
 static int walk_to_new(struct walk *walk, struct memfs_node *dir, const char *path, bool is_dir)
@@ -97,9 +103,7 @@ static int walk_to_new(struct walk *walk, struct memfs_node *dir, const char *pa
         return error;
     if (node != NULL)
         return -EEXIST;
-    if ((walk->must_be_dir && !is_dir) || dir_is_dead(walk->dir))
-        return -ENOENT;
-    return 0;
+    return (walk->must_be_dir && !is_dir) || !may_make_in(walk->dir) ? -ENOENT : 0;
 }
 
 /* Give a node the name that the walk stands at. Returns: 0, -ENOSPC. */
@@ -120,7 +124,7 @@ static int plant_new(struct memfs_node *dir, const char *path, struct memfs_node
     int error = walk_to_new(&walk, dir, path, node != NULL && node->kind == MEMFS_DIR);
     if (error == 0)
         error = node != NULL ? name_node(&walk, node) : -ENOSPC;
-    mutex_unlock(&memfs_tree);
+    memfs_tree_unlock();
     memfs_node_put(node);
     return error;
 }
@@ -155,6 +159,8 @@ static int link_node(struct memfs_node *node, struct memfs_node *dir, const char
     int error = walk_to_new(&walk, dir, path, false);
     if (error != 0)
         return error;
+    if (node->proc != NULL)
+        return -EXDEV;
     return node->kind == MEMFS_DIR ? -EPERM : name_node(&walk, node);
 }
 
@@ -166,7 +172,7 @@ int memfs_link(struct memfs_node *old_dir, const char *old_path, bool follow,
     int error = find_node(old_dir, old_path, follow, &node);
     if (error == 0)
         error = link_node(node, new_dir, new_path);
-    mutex_unlock(&memfs_tree);
+    memfs_tree_unlock();
     return error;
 }
 
@@ -195,7 +201,7 @@ static int judge_open(const struct walk *walk, const struct memfs_node *node, un
 /* Make the file that the walk did not find. */
 static int create_file(struct walk *walk, uint32_t mode, struct memfs_node **out)
 {
-    if (dir_is_dead(walk->dir))
+    if (!may_make_in(walk->dir))
         return -ENOENT;
     struct memfs_node *node = node_new(MEMFS_FILE, mode);
     if (node == NULL)
@@ -246,17 +252,18 @@ static int open_node(struct memfs_node *dir, const char *path, unsigned flags, u
         error = create_file(&walk, mode, &node); /* its first reference is the caller's */
     else if (error == 0 && (error = judge_open(&walk, node, flags)) == 0)
         (void)memfs_node_get(node);
-    mutex_unlock(&memfs_tree);
+    memfs_tree_unlock();
     if (error == 0)
         *out = node;
     return error;
 }
 
-/* A device makes its own file. */
-static int open_device(struct file **file, const struct device *device, unsigned flags)
+/* A device and a file of /proc make their own file. */
+static int open_own(struct file **file, const struct memfs_node *node, unsigned flags)
 {
     struct file *opened;
-    int error = device_open(device, flags, &opened);
+    int error = node->kind == MEMFS_DEVICE ? device_open(node->device, flags, &opened)
+                                           : procfs_open(node, flags, &opened);
     if (error != 0)
         return error;
     opened->path = (*file)->path;
@@ -275,8 +282,8 @@ static int open_into(struct file **file, struct memfs_node *dir, unsigned flags,
         return error;
     if (node->kind == MEMFS_DIR)
         (*file)->ops = &memfs_dir_ops;
-    else if (node->kind == MEMFS_DEVICE)
-        error = open_device(file, node->device, flags);
+    else if (node->kind == MEMFS_DEVICE || node->kind == MEMFS_PROC)
+        error = open_own(file, node, flags);
     else if ((flags & O_TRUNC) != 0)
         error = node_truncate(node, 0);
     if (error == 0)
@@ -389,6 +396,12 @@ static int walk_to_entry(struct walk *walk, struct memfs_node *dir, const char *
     return error != 0 ? error : walk_to_last(walk);
 }
 
+/* What Linux calls a mount point. */
+static bool is_proc_root(const struct memfs_entry *entry)
+{
+    return entry->node->proc != NULL && entry->dir->proc == NULL;
+}
+
 /* The entry that rmdir() is to remove. */
 static int find_for_rmdir(const struct walk *walk, struct memfs_entry **out)
 {
@@ -397,9 +410,12 @@ static int find_for_rmdir(const struct walk *walk, struct memfs_entry **out)
     int error = walk_find_entry(walk, out);
     if (error != 0 || *out == NULL)
         return error != 0 ? error : -ENOENT;
-    if ((*out)->node->kind != MEMFS_DIR)
+    const struct memfs_node *node = (*out)->node;
+    if (node->kind != MEMFS_DIR)
         return -ENOTDIR;
-    return dir_is_empty((*out)->node) ? 0 : -ENOTEMPTY;
+    if (node->proc != NULL)
+        return is_proc_root(*out) ? -EBUSY : -EPERM;
+    return dir_is_empty(node) ? 0 : -ENOTEMPTY;
 }
 
 /* The entry that unlink() is to remove. */
@@ -412,7 +428,9 @@ static int find_for_unlink(const struct walk *walk, struct memfs_entry **out)
         return error != 0 ? error : -ENOENT;
     if ((*out)->node->kind == MEMFS_DIR)
         return -EISDIR;
-    return walk->must_be_dir ? -ENOTDIR : 0;
+    if (walk->must_be_dir)
+        return -ENOTDIR;
+    return walk->dir->proc != NULL ? -EPERM : 0;
 }
 
 static int remove_name(struct memfs_node *dir, const char *path,
@@ -427,7 +445,7 @@ static int remove_name(struct memfs_node *dir, const char *path,
         error = find(&walk, &entry);
     if (error == 0)
         removed = dir_remove(entry);
-    mutex_unlock(&memfs_tree);
+    memfs_tree_unlock();
     memfs_node_put(removed);
     return error;
 }
@@ -467,6 +485,10 @@ static int judge_rename(const struct renaming *r)
     bool is_dir = node->kind == MEMFS_DIR;
     if (r->new != NULL && r->keep)
         return -EEXIST;
+    if (r->to.dir->proc != NULL)
+        return r->new != NULL ? -EPERM : -ENOENT;
+    if (is_proc_root(r->old) || (r->new != NULL &&is_proc_root(r->new)))
+        return -EBUSY;
     if (!is_dir && (r->from.must_be_dir || r->to.must_be_dir))
         return -ENOTDIR;
     if (is_dir && dir_is_above(node, r->to.dir))
@@ -486,6 +508,8 @@ static int find_for_rename(struct renaming *r, struct memfs_node *old_dir, const
         error = walk_to_entry(&r->to, new_dir, new_path);
     if (error != 0)
         return error;
+    if ((r->from.dir->proc != NULL) != (r->to.dir->proc != NULL))
+        return -EXDEV;
     if (walk_is_special(&r->from))
         return -EBUSY;
     if (walk_is_special(&r->to))
@@ -525,7 +549,7 @@ int memfs_rename(struct memfs_node *old_dir, const char *old_path, struct memfs_
     int error = find_for_rename(&r, old_dir, old_path, new_dir, new_path);
     if (error == 0)
         error = do_rename(&r, &replaced);
-    mutex_unlock(&memfs_tree);
+    memfs_tree_unlock();
     memfs_node_put(replaced);
     return error;
 }

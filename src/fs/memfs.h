@@ -17,6 +17,10 @@
  * Life. A node stays as long as it has a name or somebody has a reference (an open file, a working
  * directory). A removed directory is empty, and nothing can be made in it (-ENOENT).
  *
+ * A part of the tree is /proc (fs/procfs.h): nothing can be made in it (-ENOENT), taken away
+ * (-EPERM), or brought over its border (-EXDEV), and it can neither be removed nor renamed itself
+ * (-EBUSY).
+ *
  * Context: thread, for all of this file. Sleeps: yes. Locks: takes `tree`, or a node's `lock`,
  * neither of them while it waits for the other (docs/locking.md).
  * Source: POSIX.1-2017, Base Definitions, "Pathname Resolution"; Linux man-pages, section 2

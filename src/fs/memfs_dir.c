@@ -226,8 +226,10 @@ static long dir_getdents(struct file *file, uint64_t *position, uintptr_t buf, s
 {
     struct listing listing = {.position = position, .buf = buf, .size = size};
     mutex_lock(&memfs_tree);
-    int error = list_from(&listing, file->node);
-    mutex_unlock(&memfs_tree);
+    int error = file->node->proc != NULL ? procfs_list(file->node) : 0;
+    if (error == 0)
+        error = list_from(&listing, file->node);
+    memfs_tree_unlock();
     thread_point();
     return listing.done > 0 ? (long)listing.done : error;
 }

@@ -165,6 +165,8 @@ int node_append_kernel(struct memfs_node *node, const void *data, size_t size)
 
 int node_truncate(struct memfs_node *node, uint64_t size)
 {
+    if (node->kind == MEMFS_PROC)
+        return 0; /* as on Linux: there is nothing to cut */
     if (node->kind != MEMFS_FILE)
         return node->kind == MEMFS_DIR ? -EISDIR : -EINVAL;
     mutex_lock(&node->lock);

@@ -2,9 +2,9 @@
 /*
  * What the files of the memory file system share; for src/fs/ alone.
  *
- * A node is a thing (file, directory, symbolic link, device), an entry gives it a name in a
- * directory; a hard link is a second entry. An entry holds a reference to its node, a directory one
- * to its parent.
+ * A node is a thing (file, directory, symbolic link, device, file of /proc), an entry gives it a
+ * name in a directory; a hard link is a second entry. An entry holds a reference to its node, a
+ * directory one to its parent.
  *
  * Two kinds of locks. `tree` guards all entries, where directories hang, and what hangs in them; a
  * file's `lock` its contents. Nobody waits for one while holding the other. Numbers that stat tells
@@ -23,9 +23,11 @@
 #include "sched/mutex.h"
 
 struct device;
+struct file;
 struct file_ops;
+struct procfs_node;
 
-enum memfs_kind { MEMFS_FILE, MEMFS_DIR, MEMFS_SYMLINK, MEMFS_DEVICE };
+enum memfs_kind { MEMFS_FILE, MEMFS_DIR, MEMFS_SYMLINK, MEMFS_DEVICE, MEMFS_PROC };
 
 /* L: tree */
 struct memfs_dir {
@@ -37,13 +39,14 @@ struct memfs_dir {
 };
 
 struct memfs_node {
-    enum memfs_kind kind;   /* I */
-    _Atomic uint32_t mode;  /* permission bits */
-    _Atomic uint32_t refs;  /* entries, children of a directory, open files, walkers */
-    _Atomic uint32_t links; /* as stat tells; L: tree for changes; 0: has no name any more */
-    uint64_t ino;           /* I */
-    _Atomic uint64_t size;  /* bytes of a file (L: lock for changes), or of a link's target */
-    _Atomic uint64_t atime; /* ns of arch_clock_ns() */
+    enum memfs_kind kind;     /* I */
+    _Atomic uint32_t mode;    /* permission bits */
+    _Atomic uint32_t refs;    /* entries, children of a directory, open files, walkers */
+    _Atomic uint32_t links;   /* as stat tells; L: tree for changes; 0: has no name any more */
+    uint64_t ino;             /* I */
+    struct procfs_node *proc; /* I: what it is in /proc; NULL: it is not of /proc */
+    _Atomic uint64_t size;    /* bytes of a file (L: lock for changes), or of a link's target */
+    _Atomic uint64_t atime;   /* ns of arch_clock_ns() */
     _Atomic uint64_t mtime;
     _Atomic uint64_t ctime;
     struct mutex lock; /* of a file */
@@ -66,6 +69,9 @@ struct memfs_entry {
 };
 
 extern struct mutex memfs_tree;
+
+/* Give `tree` free, and then put what walks took away meanwhile (procfs_tree.c). */
+void memfs_tree_unlock(void);
 
 /* ---- memfs_node.c ---------------------------------------------------------------------------- */
 
@@ -169,6 +175,25 @@ int node_append_kernel(struct memfs_node *node, const void *data, size_t size);
 
 /* Make a device node. Returns: as memfs_mkdir. */
 int memfs_make_device(const char *path, const struct device *device, uint32_t mode);
+
+/* ---- procfs_tree.c: L: tree --------------------------------------------------------------------
+ */
+
+/*
+ * Before something of /proc is looked up in `dir`, or `dir` is listed: make and take away what
+ * comes and goes. A node that is taken away stays until memfs_tree_unlock(). Returns: 0, -ENOMEM.
+ */
+int procfs_look_up(struct memfs_node *dir, const char *name, size_t length);
+int procfs_list(struct memfs_node *dir);
+
+/* Nodes that were taken away; the caller takes the list over. */
+struct memfs_node *procfs_removed(void);
+struct memfs_node *procfs_next_removed(const struct memfs_node *node);
+
+/* ---- procfs.c -------------------------------------------------------------------------------- */
+
+/* Open a file of /proc. Returns: 0 and *file; -ENOMEM, and what the file's ops->open returns. */
+int procfs_open(const struct memfs_node *node, unsigned flags, struct file **file);
 
 /* ---- device.c -------------------------------------------------------------------------------- */
 

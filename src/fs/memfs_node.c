@@ -21,6 +21,17 @@ struct mutex memfs_tree = MUTEX(memfs_tree);
 static struct memfs_node *root; /* I: by memfs_init */
 static _Atomic uint64_t last_ino;
 
+void memfs_tree_unlock(void)
+{
+    struct memfs_node *removed = procfs_removed();
+    mutex_unlock(&memfs_tree);
+    while (removed != NULL) {
+        struct memfs_node *next = procfs_next_removed(removed);
+        memfs_node_put(removed);
+        removed = next;
+    }
+}
+
 struct memfs_node *node_root(void)
 {
     return root;
@@ -112,6 +123,7 @@ static struct memfs_node *node_free(struct memfs_node *node)
         heap_free(node->target);
     else if (node->kind == MEMFS_DIR)
         parent = node->dir.parent;
+    heap_free(node->proc);
     heap_free(node);
     return parent;
 }
@@ -140,13 +152,14 @@ void memfs_node_stat(const struct memfs_node *node, struct file_stat *stat)
     static const uint32_t kinds[] = {[MEMFS_FILE] = S_IFREG,
                                      [MEMFS_DIR] = S_IFDIR,
                                      [MEMFS_SYMLINK] = S_IFLNK,
-                                     [MEMFS_DEVICE] = S_IFCHR};
+                                     [MEMFS_DEVICE] = S_IFCHR,
+                                     [MEMFS_PROC] = S_IFREG};
     *stat = (struct file_stat){
-        .dev = FS_DEV_MEMFS,
+        .dev = node->proc == NULL ? FS_DEV_MEMFS : FS_DEV_PROC,
         .ino = node->ino,
         .mode = kinds[node->kind] | atomic_load_explicit(&node->mode, memory_order_relaxed),
         .links = atomic_load_explicit(&node->links, memory_order_relaxed),
-        .size = look(&node->size),
+        .size = node->proc == NULL ? look(&node->size) : 0,
         .block_size = PAGE_SIZE,
         .atime_ns = look(&node->atime),
         .mtime_ns = look(&node->mtime),

@@ -74,6 +74,9 @@ int walk_find_entry(const struct walk *walk, struct memfs_entry **out)
         return 0;
     if (walk->length > MEMFS_NAME_MAX)
         return -ENAMETOOLONG;
+    int error = walk->dir->proc != NULL ? procfs_look_up(walk->dir, walk->name, walk->length) : 0;
+    if (error != 0)
+        return error;
     *out = dir_find(walk->dir, walk->name, walk->length);
     return 0;
 }

@@ -5,12 +5,12 @@
  * They are nodes of the one tree of fs/memfs.h, so paths, working directories, "..", stat and
  * getdents need nothing of their own; what differs:
  *
- *     contents   a read from the start makes the whole text, at once; reads further on continue that
- *                text, until the next read from the start. Size 0 in stat; no SEEK_END (-EINVAL).
- *     names      only the kernel gives and takes them: making something under /proc is -ENOENT,
- *                taking it away -EPERM, moving or linking across its border -EXDEV, as on Linux.
- *     numbers    directories such as /proc/PID come and go with what they stand for. They are made
- *                when somebody looks, and taken away by a later look (procfs_numbers).
+ *     contents   a read from the start makes the whole text, at once; reads further on continue
+ * that text, until the next read from the start. Size 0 in stat; no SEEK_END (-EINVAL). names only
+ * the kernel gives and takes them: making something under /proc is -ENOENT, taking it away -EPERM,
+ * moving or linking across its border -EXDEV, as on Linux. numbers    directories such as /proc/PID
+ * come and go with what they stand for. They are made when somebody looks, and taken away by a
+ * later look (procfs_numbers).
  *
  * What stands behind a file is told apart by `data`: for a file of procfs_create() the caller's
  * pointer, in a numbered directory the number (procfs_number()).
@@ -28,10 +28,10 @@
 #include "fs/device.h"
 
 enum {
-    PROCFS_WRITE_MAX = 4095,     /* bytes of one write; more are -EINVAL */
-    PROCFS_PRINT_MAX = 511,      /* bytes that one procfs_printf() adds; more are cut */
-    PROCFS_TEXT_MAX = 16 << 20,  /* bytes of a text; a longer one is -ENOMEM for its reader */
-    PROCFS_TARGET_MAX = 255,     /* bytes of a link's target */
+    PROCFS_WRITE_MAX = 4095,    /* bytes of one write; more are -EINVAL */
+    PROCFS_PRINT_MAX = 511,     /* bytes that one procfs_printf() adds; more are cut */
+    PROCFS_TEXT_MAX = 16 << 20, /* bytes of a text; a longer one is -ENOMEM for its reader */
+    PROCFS_TARGET_MAX = 255,    /* bytes of a link's target */
 };
 
 /* ---- texts ----------------------------------------------------------------------------------- */
@@ -54,7 +54,7 @@ void procfs_append(struct procfs_text *text, const char *bytes, size_t count);
 /* ---- files ----------------------------------------------------------------------------------- */
 
 /*
- * What a file does. NULL: reads are -EINVAL, writes -EIO. Called with no lock held but the open
+ * What a file does. NULL: reads, or writes, are -EIO. Called with no lock held but the open
  * file's own; may sleep.
  */
 struct procfs_ops {

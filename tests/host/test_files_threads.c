@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* links: src/fs/memfs.c src/fs/memfs_node.c src/fs/memfs_dir.c src/fs/memfs_walk.c */
+/* links: src/fs/procfs.c src/fs/procfs_tree.c */
 /* links: src/fs/memfs_file.c src/fs/contents.c src/fs/device.c src/fs/file.c src/fs/fd.c */
 /* links: src/fs/pipe.c src/lib/text.c tests/host/fake/panic.c */
 /* links: tests/host/fake/memory.c tests/host/fake/pthreads.c tests/host/fake/user.c */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* links: src/fs/memfs.c src/fs/memfs_node.c src/fs/memfs_dir.c src/fs/memfs_walk.c */
+/* links: src/fs/procfs.c src/fs/procfs_tree.c */
 /* links: src/fs/memfs_file.c src/fs/contents.c src/fs/device.c src/fs/file.c */
 /* links: tests/host/fake/memory.c tests/host/fake/threads.c tests/host/fake/user.c */
 /* links: src/lib/text.c tests/host/fake/panic.c tests/host/linux_files.c */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* links: src/fs/memfs_unpack.c src/fs/tar.c src/fs/memfs.c src/fs/memfs_node.c */
 /* links: src/fs/memfs_dir.c src/fs/memfs_walk.c src/fs/memfs_file.c src/fs/contents.c */
+/* links: src/fs/procfs.c src/fs/procfs_tree.c */
 /* links: src/fs/device.c src/fs/file.c src/lib/text.c tests/host/fake/panic.c */
 /* links: tests/host/fake/memory.c tests/host/fake/threads.c tests/host/fake/user.c */
 /*

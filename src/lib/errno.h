@@ -38,6 +38,7 @@ enum {
     ENOSYS = 38,
     ENOTEMPTY = 39,
     ELOOP = 40,
+    EOVERFLOW = 75,
     EMSGSIZE = 90,
     EOPNOTSUPP = 95,
     ETIMEDOUT = 110,

@@ -38,7 +38,9 @@ static void set_name(struct process *process, const char *path)
 static void take_next(struct process *self)
 {
     struct space *old = self->space;
+    process_change_begin();
     self->space = self->program.space;
+    process_change_end();
     self->has_next = false;
     claim_release_all(thread_current());
     fd_close_on_exec(self->files);
@@ -218,8 +220,10 @@ int process_exec_prepare(struct file *file, const char *path, const struct argum
         error = program_load(file, path, &image, arguments, &next);
     if (error != 0)
         return error;
+    process_change_begin();
     set_name(self, path);
     self->program = next;
+    process_change_end();
     self->has_next = true;
     return 0;
 }

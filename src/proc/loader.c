@@ -172,6 +172,8 @@ static int put_words(const struct arguments *arguments, const struct elf_image *
     size_t count = 0, at = 0;
     words[count++] = arguments->argc;
     count += put_pointers(&words[count], arguments, &at, arguments->argc, stack->strings);
+    program->arguments = stack->strings;
+    program->argument_bytes = at;
     program->environment = stack->strings + at;
     count += put_pointers(&words[count], arguments, &at, arguments->envc, stack->strings);
     program->environment_bytes = stack->strings + at - program->environment;

@@ -17,7 +17,9 @@ struct space;
 struct program {
     struct space *space;
     uintptr_t entry;
-    uintptr_t stack;       /* the stack pointer at the entry */
+    uintptr_t stack;     /* the stack pointer at the entry */
+    uintptr_t arguments; /* its strings, one behind the other, in the space */
+    size_t argument_bytes;
     uintptr_t environment; /* its strings, one behind the other, in the space */
     size_t environment_bytes;
 };

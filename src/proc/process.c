@@ -29,6 +29,7 @@ static struct list_node processes = LIST_INIT(processes); /* L: processes_lock *
 static _Atomic unsigned count;                            /* L: for changes */
 static unsigned detached_count;                           /* L */
 static int last_pid;                                      /* L */
+static _Atomic uint64_t started;                          /* L: for changes: also the last mark */
 static DEFINE_PERCPU(struct process *, slot);             /* L: what exec_ap started there */
 static struct wait_queue ends = WAIT_QUEUE(ends); /* init or a detached one has ended, shutdown */
 static _Atomic enum shutdown shutdown_wanted;
@@ -78,6 +79,8 @@ int process_enlist(struct process *process, struct process *parent)
         error = -ENOMEM;
     } else {
         process->pid = free_pid();
+        process->mark = atomic_fetch_add_explicit(&started, 1, memory_order_relaxed) + 1;
+        process->started_ns = arch_clock_ns();
         list_push_back(&processes, &process->all);
         atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
         if (slot_there != NULL)
@@ -131,7 +134,11 @@ static void drop_own(struct process *process)
 {
     fd_table_put(process->files);
     memfs_node_put(process->cwd);
-    space_put(process->space);
+    struct space *space = process->space;
+    process_change_begin();
+    process->space = NULL;
+    process_change_end();
+    space_put(space);
 }
 
 void process_let_go(struct process *process)
@@ -283,6 +290,80 @@ int process_parent_pid(void)
     int pid = self->parent != NULL ? self->parent->pid : PROCESS_INIT_PID;
     spin_unlock(&processes_lock);
     return pid;
+}
+
+/* ---- for reports ----------------------------------------------------------------------------- */
+
+void process_change_begin(void)
+{
+    spin_lock(&processes_lock);
+}
+
+void process_change_end(void)
+{
+    spin_unlock(&processes_lock);
+}
+
+uint64_t process_count_started(void)
+{
+    return atomic_load_explicit(&started, memory_order_relaxed);
+}
+
+uint64_t process_mark(int pid)
+{
+    spin_lock(&processes_lock);
+    const struct process *process = find(pid);
+    uint64_t mark = process != NULL ? process->mark : 0;
+    spin_unlock(&processes_lock);
+    return mark;
+}
+
+int process_next(int from)
+{
+    int lowest = -1;
+    spin_lock(&processes_lock);
+    for (struct list_node *node = processes.next; node != &processes; node = node->next) {
+        int pid = process_at(node)->pid;
+        if (pid >= from && (lowest < 0 || pid < lowest))
+            lowest = pid;
+    }
+    spin_unlock(&processes_lock);
+    return lowest;
+}
+
+/* Locks: caller holds processes_lock. */
+static void fill_report(const struct process *process, struct process_report *report)
+{
+    bool runs = process->has_started && !process->has_ended && process->space != NULL;
+    *report = (struct process_report){
+        .pid = process->pid,
+        .parent = process->parent != NULL            ? process->parent->pid
+                  : process->pid == PROCESS_INIT_PID ? 0
+                                                     : PROCESS_INIT_PID,
+        .has_ended = process->has_ended,
+        .started_ns = process->started_ns,
+        .thread = runs ? thread_get(process->thread) : NULL,
+        .space = runs ? space_get(process->space) : NULL,
+        .program = process->program,
+    };
+    memcpy(report->name, process->name, sizeof(report->name));
+}
+
+int process_report(int pid, struct process_report *report)
+{
+    spin_lock(&processes_lock);
+    const struct process *process = find(pid);
+    if (process != NULL)
+        fill_report(process, report);
+    spin_unlock(&processes_lock);
+    return process != NULL ? 0 : -ESRCH;
+}
+
+void process_report_put(struct process_report *report)
+{
+    if (report->thread != NULL)
+        thread_put(report->thread);
+    space_put(report->space);
 }
 
 /* ---- the machine's end ----------------------------------------------------------------------- */

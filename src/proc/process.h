@@ -43,17 +43,20 @@ enum process_kind {
     PROCESS_DETACHED, /* nobody; the machine's end waits for it for a while */
 };
 
-/* P: its own thread's alone. L: the lock of all processes (process.c). */
+/* P: its own thread's alone. L: the lock of all processes (process.c). R: its own thread's, which
+ * changes it with that lock, so that reports may look. */
 struct process {
     int pid;                       /* I */
-    char name[PROCESS_NAME_MAX];   /* P: the last part of its program's path, cut */
+    uint64_t mark;                 /* I: no other process ever has it */
+    uint64_t started_ns;           /* I */
+    char name[PROCESS_NAME_MAX];   /* R: the last part of its program's path, cut */
     struct thread *thread;         /* I: with a reference */
     struct fd_table *files;        /* P */
     struct memfs_node *cwd;        /* P: with a reference */
     struct tty *tty;               /* P: its terminal (proc/tty.h); NULL in self-tests */
     unsigned umask;                /* P: permission bits that new files do not get */
-    struct space *space;           /* P: with a reference; perhaps shared after vfork */
-    struct program program;        /* P: what runs, or is to run next */
+    struct space *space;           /* R: with a reference; perhaps shared after vfork */
+    struct program program;        /* R: what runs, or is to run next */
     bool has_next;                 /* P: execve has put the next one into `program` */
     struct arch_user_state *state; /* P: where a vfork child begins */
     struct signals signals;        /* P */
@@ -141,8 +144,36 @@ struct thread *process_thread(int pid);
 /* The number of the calling process's parent; 1 if that has ended, 0 for init. Context: thread. */
 int process_parent_pid(void);
 
-/* How many processes there are. Context: any. */
+/* How many processes there are, and how many have been started since the boot. Context: any. */
 unsigned process_count(void);
+uint64_t process_count_started(void);
+
+/*
+ * For reports. A process's mark is a number that no other process ever has.
+ *
+ * process_mark: that of `pid`, or 0 if there is no such process. process_next: the lowest pid from
+ * `from` on that there is, or -1. Both look at all processes.
+ * Context: thread. Sleeps: no. Locks: takes processes.
+ */
+uint64_t process_mark(int pid);
+int process_next(int from);
+
+struct process_report {
+    int pid, parent;
+    char name[PROCESS_NAME_MAX];
+    bool has_ended; /* nobody has asked how yet; `thread` and `space` are NULL */
+    uint64_t started_ns;
+    struct thread *thread; /* with a reference */
+    struct space *space;   /* with a reference */
+    struct program program;
+};
+
+/*
+ * How a process is now; process_report_put() gives the references back.
+ * Returns: 0, -ESRCH. Context: thread. Locks: takes processes. Sleeps: no; put: yes.
+ */
+int process_report(int pid, struct process_report *report);
+void process_report_put(struct process_report *report);
 
 /* ---- the first one, and the end of all ------------------------------------------------------- */
 

@@ -13,6 +13,11 @@
  */
 int process_enlist(struct process *process, struct process *parent);
 
+/* What its thread changes of what process_report() looks at is changed between these two.
+ * Locks: takes, and gives back, processes. */
+void process_change_begin(void);
+void process_change_end(void);
+
 /* Let its thread run. From here on the process may end and be gone at any moment. */
 void process_begin(struct process *process);
 

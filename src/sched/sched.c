@@ -139,6 +139,10 @@ static uint64_t charge(struct run_queue *queue)
     thread->ran_ns += ran;
     if (thread == queue->idle)
         return now;
+    if (thread->process != NULL)
+        queue->stats.program_ns += ran;
+    else
+        queue->stats.kernel_ns += ran;
     bool had_some = thread->slice_left_ns > 0;
     thread->slice_left_ns -= (int64_t)ran;
     if (had_some && thread->slice_left_ns <= 0) {
@@ -593,9 +597,43 @@ bool sched_is_idle(cpu_t cpu)
     return cpumask_test(&idle_cores, cpu);
 }
 
+/* What the running thread has had since it was charged. Locks: caller holds the queue's. */
+static uint64_t not_charged(const struct run_queue *queue)
+{
+    uint64_t now = arch_clock_ns(), since = queue->current->since_ns;
+    return now > since ? now - since : 0; /* that core's clock may be a little ahead of ours */
+}
+
 struct sched_stats sched_stats_of(cpu_t cpu)
 {
-    return percpu_of(cpu, run_queue)->stats;
+    struct run_queue *queue = percpu_of(cpu, run_queue);
+    if (queue->idle == NULL)
+        return (struct sched_stats){0};
+    uint64_t flags = spin_lock_irqsave(&queue->lock);
+    struct sched_stats stats = queue->stats;
+    uint64_t running_ns = not_charged(queue);
+    bool idles = queue->current == queue->idle;
+    stats.idle_ns = queue->idle->ran_ns + (idles ? running_ns : 0);
+    if (!idles && queue->current->process != NULL)
+        stats.program_ns += running_ns;
+    else if (!idles)
+        stats.kernel_ns += running_ns;
+    stats.ready = waiting_in(queue) + !idles;
+    spin_unlock_irqrestore(&queue->lock, flags);
+    return stats;
+}
+
+struct thread_report thread_report(struct thread *thread)
+{
+    uint64_t flags = arch_irq_save();
+    struct run_queue *queue = lock_queue_of(thread);
+    struct thread_report report = {.ran_ns = thread->ran_ns +
+                                             (queue->current == thread ? not_charged(queue) : 0),
+                                   .state = thread->state,
+                                   .cpu = atomic_load_explicit(&thread->cpu, memory_order_relaxed)};
+    spin_unlock(&queue->lock);
+    arch_irq_restore(flags);
+    return report;
 }
 
 void sched_core_init(void)

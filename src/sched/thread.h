@@ -195,10 +195,26 @@ struct thread_usage {
 };
 struct thread_usage thread_usage(void);
 
-/* What a core has done, for reports; snapshots. Context: any. */
+/*
+ * What a core has done, for reports; a snapshot, up to this moment; zeros of a core that never ran
+ * threads. Interrupts count for the thread that they meet. Context: hardirq. Locks: takes run
+ * queue.
+ */
 struct sched_stats {
     uint64_t switches;
-    uint64_t slices; /* ended because they were used up */
-    uint64_t steals; /* threads that an idle core took from another's queue */
+    uint64_t slices;     /* ended because they were used up */
+    uint64_t steals;     /* threads that an idle core took from another's queue */
+    uint64_t program_ns; /* in threads of programs, in ring 3 or in the kernel */
+    uint64_t kernel_ns;  /* in threads of the kernel, but the idle one */
+    uint64_t idle_ns;    /* in the idle one; it writes the log as well */
+    uint32_t ready;      /* threads that run or wait to run, but the idle one */
 };
 struct sched_stats sched_stats_of(cpu_t cpu);
+
+/* What a thread has used up to now. Context: thread. Locks: takes run queue. */
+struct thread_report {
+    uint64_t ran_ns;
+    enum thread_state state;
+    cpu_t cpu; /* where it runs, or did last */
+};
+struct thread_report thread_report(struct thread *thread);

@@ -38,6 +38,7 @@
 #include <stdatomic.h>
 
 #include "irq/doorbell.h"
+#include "irq/irq.h"
 #include "lib/cpumask.h"
 #include "lib/debug.h"
 #include "lib/delay.h"
@@ -65,6 +66,16 @@ static struct vector_use uses[ARCH_VECTOR_COUNT]; /* L: ipi_control */
 
 /* Odd while this core is between its check of a vector and its ICR write. */
 static DEFINE_PERCPU(_Atomic uint32_t, ipi_sending);
+
+enum { USER_VECTORS = ARCH_VECTOR_USER_LAST - ARCH_VECTOR_USER_FIRST + 1 };
+
+/* P: rings that this core sent; what it was refused. */
+static DEFINE_PERCPU(uint64_t, rings_sent[USER_VECTORS]);
+static DEFINE_PERCPU(uint64_t, rings_refused[USER_VECTORS]);
+
+/* L: ipi_control: what a vector's former owners received on this core (irq_stat is the present
+ * one's). */
+static DEFINE_PERCPU(struct irq_stat, rings_before[USER_VECTORS]);
 
 bool ipi_is_user_vector(int vector)
 {
@@ -111,7 +122,15 @@ static bool add_ring(cpu_t cpu, unsigned vector)
     /* step S3; release: what the caller wrote before the ring is seen by the handler (doorbell.c,
      * deliver) */
     atomic_fetch_add_explicit(&slot->pending, 1, memory_order_release);
+    this_cpu(rings_sent[vector - ARCH_VECTOR_USER_FIRST])++; /* interrupts are off */
     return true;
+}
+
+/* Returns: error. Interrupts are off. */
+static long refuse(unsigned vector, long error)
+{
+    this_cpu(rings_refused[vector - ARCH_VECTOR_USER_FIRST])++;
+    return error;
 }
 
 static uint32_t own_takes(unsigned vector)
@@ -140,10 +159,12 @@ static long wait_for_own(unsigned vector, uint32_t before)
 __attribute__((noinline)) static long ring_own(unsigned vector, uint64_t flags)
 {
     cpu_t self = arch_cpu();
-    long result = -ENOENT;
+    long result;
     if (add_ring(self, vector)) {
         delay_at(DELAY_S4);
         result = arch_ipi_send_irqs_off(self, (uint8_t)vector); /* step S4 */
+    } else {
+        result = refuse(vector, -ENOENT);
     }
     uint32_t takes = own_takes(vector);
     send_end(flags);
@@ -164,7 +185,7 @@ static long ring_one(cpu_t cpu, unsigned vector)
         delay_at(DELAY_S4);
         result = arch_ipi_send_irqs_off(cpu, (uint8_t)vector); /* step S4 */
     } else {
-        result = cpumask_test(&smp_online, cpu) ? -ENOENT : -ENXIO;
+        result = refuse(vector, cpumask_test(&smp_online, cpu) ? -ENOENT : -ENXIO);
     }
     send_end(flags);
     return result;
@@ -205,13 +226,15 @@ static cpu_t add_rings(const struct cpumask *mask, unsigned vector, struct cpuma
 static long ring_many(const struct cpumask *mask, unsigned vector)
 {
     struct cpumask rung = {0};
-    long error = -ENOENT;
+    long error;
     uint64_t flags = send_begin();
     bool to_self = false;
     cpu_t count = add_rings(mask, vector, &rung);
     if (count > 0) {
         error = send_to_many(&rung, count, vector);
         to_self = cpumask_test(&rung, arch_cpu());
+    } else {
+        error = refuse(vector, -ENOENT);
     }
     uint32_t takes = own_takes(vector);
     send_end(flags);
@@ -323,6 +346,12 @@ static void remove_from(const struct cpumask *mask, unsigned vector)
 static void free_vector(unsigned vector)
 {
     uint32_t irq = uses[vector].irq;
+    cpumask_for_each (cpu, &smp_online) { /* the irq's next owner begins at zero */
+        struct irq_stat *before = &(*percpu_of(cpu, rings_before))[vector - ARCH_VECTOR_USER_FIRST];
+        struct irq_stat stat = irq_stat_of(irq, cpu);
+        before->interrupts += stat.interrupts;
+        before->rings += stat.rings;
+    }
     uses[vector] = (struct vector_use){0};
     delay_at(DELAY_R6);
     doorbell_free(irq); /* step R6 */
@@ -403,6 +432,27 @@ void ipi_release(cpu_t cpu, int vector)
     if (use->claims == 0)
         free_vector((unsigned)vector);
     spin_unlock(&ipi_control);
+}
+
+/* ---- for reports ----------------------------------------------------------------------------- */
+
+void ipi_counts_of(cpu_t cpu, unsigned vector, struct ipi_counts *counts)
+{
+    unsigned index = vector - ARCH_VECTOR_USER_FIRST;
+    spin_lock(&ipi_control);
+    struct irq_stat stat = (*percpu_of(cpu, rings_before))[index];
+    if (uses[vector].irq != 0) {
+        struct irq_stat now = irq_stat_of(uses[vector].irq, cpu);
+        stat.interrupts += now.interrupts;
+        stat.rings += now.rings;
+    }
+    spin_unlock(&ipi_control);
+    *counts = (struct ipi_counts){
+        .sent = (*percpu_of(cpu, rings_sent))[index],
+        .refused = (*percpu_of(cpu, rings_refused))[index],
+        .received = stat.rings,
+        .folded = stat.rings > stat.interrupts ? stat.rings - stat.interrupts : 0,
+    };
 }
 
 /* ---- cores that come online ------------------------------------------------------------------ */

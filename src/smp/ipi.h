@@ -84,6 +84,20 @@ int ipi_claim(cpu_t cpu, int vector, doorbell_handler handler, void *cookie);
  */
 void ipi_release(cpu_t cpu, int vector);
 
+/*
+ * What became of the rings of a user's vector since the boot, whoever had it: a snapshot.
+ * Interrupts that found no ring count nowhere here. Context: thread, interrupts on. Locks: takes
+ * ipi_control.
+ */
+struct ipi_counts {
+    uint64_t sent; /* by this core, to whatever core; each core of several counts */
+    uint64_t
+        refused; /* asked for on this core: the target was not online, or nobody had it there */
+    uint64_t received; /* by this core: rings taken */
+    uint64_t folded;   /* of these, rings that came without an interrupt of their own */
+};
+void ipi_counts_of(cpu_t cpu, unsigned vector, struct ipi_counts *counts);
+
 /* Put a core that is ready into smp_online, with all registrations. Context: thread, interrupts on.
  * Locks: ipi_control. */
 void ipi_core_online(cpu_t cpu);

@@ -22,6 +22,7 @@
 #include "lib/text.h"
 #include "mm/page.h"
 #include "proc/process.h"
+#include "proc/procfs_files.h"
 #include "proc/shutdown.h"
 #include "proc/tty.h"
 #include "sched/irq_thread.h"
@@ -252,6 +253,7 @@ static void prepare_files(void)
         panic("not enough memory for the terminal");
     if (fs_create_devices() != 0) /* needs: the archive unpacked, the devices registered */
         log_err("initrd: some of /dev could not be made");
+    procfs_fill(arch_boot_cmdline()); /* needs: the archive unpacked */
     report_memory();
     log_settle(); /* the boot's lines stand before the program's */
 }

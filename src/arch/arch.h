@@ -113,6 +113,9 @@ void arch_init_clock(const struct params *params);
 /* ---- what the boot loader brought -------------------------------------------------------------
  */
 
+/* The command line, which stays. Context: any. */
+const char *arch_boot_cmdline(void);
+
 /* Was the command line longer than the kernel keeps? The word that was cut is gone. Context: any.
  */
 bool arch_boot_cmdline_cut(void);
@@ -341,6 +344,19 @@ uint32_t arch_cpu_listed(void);
 
 /* The hardware's id of a core, for messages. Context: any. */
 uint32_t arch_cpu_hardware_id(cpu_t cpu);
+
+/* What the calling core says of itself, for people. Context: any. */
+struct arch_cpu_report {
+    char vendor[13]; /* "GenuineIntel" */
+    char brand[49];  /* "" if it has none */
+    unsigned family, model, stepping;
+    unsigned physical_bits, virtual_bits; /* of addresses */
+    unsigned cache_line;                  /* bytes */
+};
+void arch_cpu_report(struct arch_cpu_report *report);
+
+/* Call each(name, arg) for each feature that it has, by the names of Linux. Context: any. */
+void arch_cpu_flags(void (*each)(const char *name, void *arg), void *arg);
 
 /*
  * Prepare for starting other cores. Returns: 0, -ENOMEM, or -ENODEV (no memory below 1 MiB, no

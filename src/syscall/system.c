@@ -11,6 +11,7 @@
 #include "mm/page.h"
 #include "proc/process.h"
 #include "proc/shutdown.h"
+#include "proc/system_name.h"
 #include "sched/thread.h"
 #include "syscall/linux.h"
 #include "syscall_proto.h"
@@ -21,11 +22,10 @@
 long sys_uname(uintptr_t buf)
 {
     static const struct linux_utsname name = {
-        .sysname = "Carillon",
+        .sysname = SYSTEM_NAME,
         .nodename = "carillon",
-        /* programs compare it with the Linux that they need: what is here came with that one */
-        .release = "6.1.0-carillon",
-        .version = "#1 SMP",
+        .release = SYSTEM_RELEASE,
+        .version = SYSTEM_VERSION,
         .machine = "x86_64",
         .domainname = "(none)",
     };

@@ -109,6 +109,16 @@ uint64_t space_pages(struct space *space)
     return pages;
 }
 
+bool space_next_region(struct space *space, uintptr_t from, struct region *region)
+{
+    spin_lock(&space->lock);
+    const struct region *found = regions_first_in(&space->regions, from, ARCH_USER_END);
+    if (found != NULL)
+        *region = *found;
+    spin_unlock(&space->lock);
+    return found != NULL;
+}
+
 /* ---- pages: caller holds the lock ------------------------------------------------------------ */
 
 /* The frame of the page at `va`; if it has none yet, it gets one, cleared by page_alloc if `how`

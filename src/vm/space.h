@@ -102,6 +102,10 @@ void space_set_brk_start(struct space *space, uintptr_t start);
  */
 uintptr_t space_brk(struct space *space, uintptr_t wanted);
 
+/* The first region that ends above `from`, for reports. Returns: false if there is none.
+ * Context: thread. Locks: takes space. */
+bool space_next_region(struct space *space, uintptr_t from, struct region *region);
+
 /* Frames that it has; page tables are not counted. Context: thread. Locks: takes space. */
 uint64_t space_pages(struct space *space);
 

@@ -58,6 +58,11 @@ void arch_init_clock(const struct params *params)
     lapic_timer_calibrate(begin); /* needs: the TSC's rate */
 }
 
+const char *arch_boot_cmdline(void)
+{
+    return boot_info.cmdline;
+}
+
 bool arch_boot_cmdline_cut(void)
 {
     return boot_info.cmdline_cut;

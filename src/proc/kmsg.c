@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Lines are formatted into a kernel buffer and copied out from there, so that the program's memory
+ * is touched with no lock held.
+ */
+#include "proc/kmsg.h"
+
+#include "fs/file.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/spinlock.h"
+#include "mm/heap.h"
+#include "sched/thread.h"
+#include "vm/user_copy.h"
+
+#define LOOK_AGAIN_NS UINT64_C(10000000)
+
+static struct spinlock kmsg_lock = SPINLOCK(RANK_SYSLOG, "kmsg");
+static struct log_cursor read_at; /* L */
+static size_t read_partial;       /* L: bytes of the line there that were read already */
+
+/* Once, without waiting. */
+static long read_on(char *line, uintptr_t buf, size_t len)
+{
+    size_t done = 0;
+    while (done < len) {
+        spin_lock(&kmsg_lock);
+        struct log_cursor next = read_at;
+        size_t skip = read_partial;
+        spin_unlock(&kmsg_lock);
+
+        long bytes = log_read(&next, line, LOG_FORMATTED_MAX);
+        if (bytes <= 0)
+            break;
+        size_t rest = (size_t)bytes > skip ? (size_t)bytes - skip : 0;
+        size_t piece = rest < len - done ? rest : len - done;
+        if (piece < rest && done > 0)
+            break;
+        if (copy_to_user(buf + done, line + skip, piece) != 0)
+            return done > 0 ? (long)done : -EFAULT;
+        done += piece;
+
+        spin_lock(&kmsg_lock);
+        if (piece == rest) {
+            read_at = next;
+            read_partial = 0;
+        } else {
+            read_partial = skip + piece;
+        }
+        spin_unlock(&kmsg_lock);
+    }
+    return (long)done;
+}
+
+/* Who writes a line may be an NMI, which can wake nobody, so it is looked for now and then. */
+long kmsg_read(uintptr_t buf, size_t len, bool wait)
+{
+    char *line = heap_alloc(LOG_FORMATTED_MAX, ALLOC_USER);
+    if (line == NULL)
+        return -ENOMEM;
+    long result;
+    while ((result = read_on(line, buf, len)) == 0 && wait && len > 0)
+        thread_sleep(LOOK_AGAIN_NS);
+    heap_free(line);
+    return result;
+}
+
+size_t kmsg_bytes_from(char *line, const struct log_cursor *from)
+{
+    struct log_cursor at = *from;
+    size_t total = 0;
+    long bytes;
+    while ((bytes = log_read(&at, line, LOG_FORMATTED_MAX)) > 0)
+        total += (size_t)bytes;
+    return total;
+}
+
+long kmsg_unread(void)
+{
+    char *line = heap_alloc(LOG_FORMATTED_MAX, ALLOC_USER);
+    if (line == NULL)
+        return -ENOMEM;
+    spin_lock(&kmsg_lock);
+    struct log_cursor from = read_at;
+    size_t partial = read_partial;
+    spin_unlock(&kmsg_lock);
+    size_t bytes = kmsg_bytes_from(line, &from);
+    heap_free(line);
+    return (long)(bytes > partial ? bytes - partial : 0);
+}
+
+/* ---- /proc/kmsg ------------------------------------------------------------------------------ */
+
+static long kmsg_file_read(struct file *file, uint64_t *position, uintptr_t buf, size_t size)
+{
+    (void)position;
+    bool wait = (file_flags(file) & O_NONBLOCK) == 0;
+    long result = kmsg_read(buf, size, wait);
+    return result == 0 && size > 0 ? -EAGAIN : result;
+}
+
+static const struct file_ops kmsg_ops = {.read = kmsg_file_read};
+
+int kmsg_open(unsigned flags, struct file **file)
+{
+    *file = file_create(&kmsg_ops, NULL, flags);
+    return *file != NULL ? 0 : -ENOMEM;
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Reading the kernel log on from where the last read ended: one place for the whole machine, which
+ * type 2 of the syslog call and /proc/kmsg share, as on Linux.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct file;
+
+/*
+ * Lines `<level>[    1.234567] text\n` into the program's memory: whole ones as long as they fit, a
+ * part of a line only if it is the first. With `wait`, sleep until there is one.
+ * Returns: bytes; 0 (len 0; or there is none, without `wait`), -EFAULT, -ENOMEM.
+ * Context: thread. Sleeps: yes. Locks: takes syslog.
+ */
+long kmsg_read(uintptr_t buf, size_t len, bool wait);
+
+/* Bytes that kmsg_read() has still to read. Returns: them; -ENOMEM. Context: as there. */
+long kmsg_unread(void);
+
+/* Bytes of all lines from `from` on to the log's end as it is now. `line` has LOG_FORMATTED_MAX
+ * bytes. Context: any. */
+struct log_cursor;
+size_t kmsg_bytes_from(char *line, const struct log_cursor *from);
+
+/* Open /proc/kmsg: reads as kmsg_read(), -EAGAIN instead of waiting with O_NONBLOCK.
+ * Returns: 0 and *file; -ENOMEM. Context: thread. */
+int kmsg_open(unsigned flags, struct file **file);

@@ -47,6 +47,7 @@ CASES = [
     Case("cores", smp="1"),
     Case("times"),
     Case("machine"),
+    Case("procfs", quick=True),
     Case("suffer"),
     Case("crowd"),
 ]

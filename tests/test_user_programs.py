@@ -14,11 +14,11 @@ import qemu
 from booting import boot, config_for
 from machine import STAMP, output_path, without_stamp
 from programs import archive, directory, file, run_tool, save
+from prompt import PROMPT, Prompt
 from qemu import BUILD, ROOT
 from runs import PANIC, Run, exited
 from witness import core_logs, log_interrupts
 
-PROMPT = r"carillon\$ "
 # An entry of int 0x80 in `-d int`, with the number in rax.
 CALL = re.compile(r"^ *\d+: v=80 .*\nRAX=(\w{16})", re.MULTILINE)
 PUTC, EXEC_AP = 323, 326
@@ -134,36 +134,6 @@ def test_make_run_after_poweroff():
 
 
 # ---- at the prompt -------------------------------------------------------------------------------
-
-
-class Prompt:
-    """A shell that somebody types at."""
-
-    def __init__(self, vm):
-        self.vm = vm
-        vm.wait_text(PROMPT)
-
-    def type(self, line):
-        """Returns: what programs print before the next prompt. Lines of the log may come between."""
-        lines = self.lines_after(line)
-        return [line for line in lines if not STAMP.match(line)]
-
-    def lines_after(self, line):
-        """Returns: the lines behind the echo of the typed one, up to the next prompt."""
-        before = len(self.vm.lines)
-        self.vm.send(f"{line}\r")
-        self.vm.wait_text(PROMPT)
-        lines = self.vm.lines[before:]
-        assert line in lines, f"typed '{line}', no echo in {lines}"
-        return lines[lines.index(line) + 1:]
-
-    def last_of_log(self):
-        """What `dmesg | tail -1` shows."""
-        return without_stamp(self.lines_after("dmesg | tail -1")[-1])
-
-    def end(self, keys):
-        self.vm.send(keys)
-        return self.vm.wait_exit(forbid=(PANIC,))
 
 
 @functools.cache

@@ -7,11 +7,14 @@ What /proc is as a file system, tests/user/procfs.c asks of Linux and Carillon a
 import re
 from dataclasses import dataclass
 
+import pytest
+
+import programs
 import qemu
 import witness
-from booting import config_for
+from booting import boot, config_for
 from prompt import PROMPT, Prompt
-from runs import Run
+from runs import PANIC, Run, exited
 
 CORES = 4
 DEVICE_VECTORS = range(239, 249)
@@ -174,3 +177,15 @@ def test_tables(machine):
     taken = [sum(log[vector] for vector in DEVICE_VECTORS) for log in witness.interrupts(run.name)]
     assert [taken[core] for core in (0, 1, 3)] == [counted[core] for core in (0, 1, 3)]
     assert taken[2] > counted[2]  # what was typed after the last look came there, too
+
+
+def test_kmsg(machine):
+    boot(Run("proc-kmsg", init=("kmsg",), forbid=(PANIC, "^case: ", "^broken: "), expect=[
+        r"kmsg: \d+ cases, 0 failed", exited(0)]), machine, programs.initrd_of("kmsg"))
+
+
+@pytest.mark.soak
+def test_processes_come_and_go_while_others_look(machine):
+    """800 short processes, four starting at a time, while four programs read all of /proc/PID."""
+    boot(Run("proc-race", init=("procrace", "200"), forbid=(PANIC, "^broken: "), limit=300,
+             expect=["procrace: 0 failed", exited(0)]), machine, programs.initrd_of("procrace"))

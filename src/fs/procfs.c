@@ -194,7 +194,7 @@ static const struct file_ops procfs_file_ops = {
 int procfs_open(const struct memfs_node *node, unsigned flags, struct file **file)
 {
     if (node->proc->ops->open != NULL)
-        return node->proc->ops->open(flags, file);
+        return node->proc->ops->open(node->proc->data, flags, file);
     struct reading *reading = heap_alloc(sizeof(*reading), ALLOC_USER | ALLOC_ZERO);
     if (reading == NULL)
         return -ENOMEM;

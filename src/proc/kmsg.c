@@ -101,8 +101,9 @@ static long kmsg_file_read(struct file *file, uint64_t *position, uintptr_t buf,
 
 static const struct file_ops kmsg_ops = {.read = kmsg_file_read};
 
-int kmsg_open(unsigned flags, struct file **file)
+int kmsg_open(void *data, unsigned flags, struct file **file)
 {
+    (void)data;
     *file = file_create(&kmsg_ops, NULL, flags);
     return *file != NULL ? 0 : -ENOMEM;
 }

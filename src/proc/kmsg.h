@@ -29,4 +29,4 @@ size_t kmsg_bytes_from(char *line, const struct log_cursor *from);
 
 /* Open /proc/kmsg: reads as kmsg_read(), -EAGAIN instead of waiting with O_NONBLOCK.
  * Returns: 0 and *file; -ENOMEM. Context: thread. */
-int kmsg_open(unsigned flags, struct file **file);
+int kmsg_open(void *data, unsigned flags, struct file **file);

@@ -58,8 +58,7 @@ def parse_ipi(lines):
 
 def device_counts(rows):
     """What each core took from devices."""
-    devices = [row.counts for name, row in rows.items()
-               if name.isdigit() and row.words[0] in ("IO-APIC", "PCI-MSI")]
+    devices = [row.counts for name, row in rows.items() if name.isdigit() and row.words[0] != "IPI"]
     return [sum(column) for column in zip(*devices)]
 
 

@@ -135,6 +135,51 @@ void arch_boot_module_release(size_t index);
  */
 uint64_t arch_memory_usable(void);
 
+/* ---- devices that the firmware tells of -------------------------------------------------------
+ */
+
+/* What every PC once had, and what of it this one has by the firmware's word: FADT, "IA-PC Boot
+ * Architecture Flags". Without such a word all of it may be there. Context: any. */
+enum arch_legacy {
+    ARCH_LEGACY_8042, /* the keyboard controller */
+    ARCH_LEGACY_VGA,
+    ARCH_LEGACY_RTC,
+};
+bool arch_may_have(enum arch_legacy device);
+
+/* Index of the century in the RTC's memory, by the FADT; 0: there is none. Context: any. */
+uint8_t arch_rtc_century_index(void);
+
+/* The HPET's registers (IA-PC HPET specification, "Register Model"), its counter running; NULL
+ * without one. Context: thread. */
+volatile void *arch_hpet_registers(void);
+
+/*
+ * The screen as the boot loader left it: pixels of red, green and blue, or the text mode of a VGA,
+ * two bytes a character. The memory is mapped so that writes are gathered; reading it is slow.
+ */
+enum arch_screen_kind { ARCH_SCREEN_PIXELS, ARCH_SCREEN_TEXT };
+struct arch_colour_field {
+    uint8_t position; /* of its lowest bit in a pixel */
+    uint8_t bits;     /* 1..16 */
+};
+struct arch_screen {
+    enum arch_screen_kind kind;
+    volatile uint8_t *memory;
+    uint32_t pitch;      /* bytes from one line to the next */
+    uint32_t width;      /* pixels, or characters */
+    uint32_t height;     /* the same */
+    uint8_t pixel_bytes; /* 2, 3 or 4; 2 for text */
+    struct arch_colour_field red, green, blue;
+};
+
+/*
+ * Map it. If the loader could have named a screen and did not, or with `look` in any case, see
+ * whether a VGA shows text all the same. A screen that the loader described but that cannot be used
+ * is refused in the log. Returns: 0, -ENODEV (none), -EINVAL (refused), -ENOMEM. Context: thread.
+ */
+int arch_screen_map(bool look, struct arch_screen *screen);
+
 /* ---- ends -------------------------------------------------------------------------------------
  */
 
@@ -150,6 +195,7 @@ enum arch_prot {
     PROT_USER = 1 << 2,
     PROT_DEVICE = 1 << 3,    /* uncached: registers */
     PROT_NO_ACCESS = 1 << 4, /* a program's page that is kept, but may not even be read */
+    PROT_COMBINE = 1 << 5,   /* uncached, writes gathered: pixels */
 };
 
 /* Address in the direct map of a byte of RAM. Context: any. */

@@ -226,6 +226,7 @@ static void build_fadt(uint32_t length, uint8_t revision)
     put32(68, 0x684);
     put32(76, 0x608);
     put16(109, 0x3);
+    table[108] = 0x32;
     put32(112, ACPI_FADT_RESET_REG_SUP | ACPI_FADT_TMR_VAL_EXT);
     put_gas(116, ACPI_SPACE_IO, 8, 0xcf9);
     table[128] = 0xf;
@@ -255,6 +256,7 @@ static void test_fadt(void **state)
     assert_int_equal(info.revision, 6);
     assert_int_equal(info.minor, 3);
     assert_int_equal(info.boot_arch, 3);
+    assert_int_equal(info.century, 0x32);
     assert_int_equal(info.smi_cmd, 0xb2);
     assert_int_equal(info.acpi_enable, 2);
     assert_int_equal(info.dsdt, 0x17fe0040);

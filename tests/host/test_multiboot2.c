@@ -127,6 +127,15 @@ static void put_basic(uint32_t lower_kb, uint32_t upper_kb)
     end_tag(tag);
 }
 
+/* Positions and widths of red, green and blue, eight bits each. */
+static void put_colours(void)
+{
+    for (int i = 0; i < 3; i++) {
+        put8((uint8_t)(16 - 8 * i));
+        put8(8);
+    }
+}
+
 static void build_sample(void)
 {
     begin();
@@ -144,6 +153,7 @@ static void build_sample(void)
     put8(1);
     put8(0);
     put8(0);
+    put_colours();
     end_tag(tag);
     put_rsdp(14, 20, 0x14);
     put_rsdp(15, 36, 0x15);
@@ -206,6 +216,10 @@ static void test_sample(void **state)
         assert_int_equal(out.framebuffer.height, 768);
         assert_int_equal(out.framebuffer.bpp, 32);
         assert_int_equal(out.framebuffer.type, 1);
+        assert_int_equal(out.framebuffer.red.position, 16);
+        assert_int_equal(out.framebuffer.green.position, 8);
+        assert_int_equal(out.framebuffer.blue.position, 0);
+        assert_int_equal(out.framebuffer.blue.bits, 8);
         assert_int_equal(out.rsdp_length, 36);
         assert_int_equal(out.rsdp[0], 0x15);
         assert_int_equal(out.rsdp_address, 0);
@@ -307,6 +321,31 @@ static void test_entry_size(void **state)
         assert_sane();
         assert_int_equal(result, sizes[i] < 24 ? -EINVAL : 0);
         assert_int_equal(out.bad_offset, sizes[i] < 24 ? 8 : 0);
+    }
+}
+
+/* Only direct colours need the positions of their fields behind the part that all have. */
+static void test_framebuffer_types(void **state)
+{
+    (void)state;
+    for (unsigned type = 0; type < 4; type++) {
+        begin();
+        put_basic(639, 1024);
+        size_t tag = begin_tag(8);
+        put64(0xb8000);
+        put32(160);
+        put32(80);
+        put32(25);
+        put8(16);
+        put8((uint8_t)type);
+        put8(0);
+        put8(0);
+        end_tag(tag);
+        finish();
+        assert_int_equal(parse(used, 0), 0);
+        assert_int_equal(out.framebuffer.present, type != 1);
+        assert_int_equal(out.bad_offset != 0, type == 1);
+        assert_int_equal(out.framebuffer.red.bits, 0);
     }
 }
 
@@ -470,7 +509,7 @@ int main(void)
         cmocka_unit_test(test_too_many),       cmocka_unit_test(test_texts),
         cmocka_unit_test(test_bad_total),      cmocka_unit_test(test_every_readable_length),
         cmocka_unit_test(test_every_total),    cmocka_unit_test(test_every_tag_size),
-        cmocka_unit_test(test_random_damage),
+        cmocka_unit_test(test_random_damage),  cmocka_unit_test(test_framebuffer_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

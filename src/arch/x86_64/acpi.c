@@ -225,6 +225,26 @@ void acpi_init(void)
     report_lost();
 }
 
+bool arch_may_have(enum arch_legacy device)
+{
+    uint16_t word = acpi.fadt.boot_arch;
+    if (!acpi.has_fadt)
+        return true;
+    switch (device) {
+    case ARCH_LEGACY_8042:
+        return (word & ACPI_BOOT_8042) != 0;
+    case ARCH_LEGACY_VGA:
+        return (word & ACPI_BOOT_NO_VGA) == 0;
+    default: /* ARCH_LEGACY_RTC */
+        return (word & ACPI_BOOT_NO_CMOS_RTC) == 0;
+    }
+}
+
+uint8_t arch_rtc_century_index(void)
+{
+    return acpi.fadt.century;
+}
+
 /* The PM1 registers obey only in ACPI mode; the firmware may have left legacy mode on. */
 static bool enable_acpi_mode(void)
 {

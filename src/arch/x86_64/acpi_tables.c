@@ -40,6 +40,7 @@ enum fadt_field {
     FADT_PM1A_CNT = 64,
     FADT_PM1B_CNT = 68,
     FADT_PM_TMR = 76,
+    FADT_CENTURY = 108,
     FADT_BOOT_ARCH = 109,
     FADT_FLAGS = 112,
     FADT_RESET_REG = 116,
@@ -274,6 +275,7 @@ int acpi_fadt_read(const void *table, size_t available, struct acpi_fadt_info *o
     out->flags = field32(fadt, FADT_FLAGS);
     out->boot_arch = header.revision >= 2 ? field16(fadt, FADT_BOOT_ARCH)
                                           : ACPI_BOOT_LEGACY_DEVICES | ACPI_BOOT_8042;
+    out->century = field8(fadt, FADT_CENTURY);
     out->dsdt = field64(fadt, FADT_X_DSDT);
     if (out->dsdt == 0)
         out->dsdt = field32(fadt, FADT_DSDT);

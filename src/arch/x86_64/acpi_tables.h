@@ -155,6 +155,7 @@ struct acpi_fadt_info {
     uint8_t minor;    /* ... and minor, 0 where the table is too old to say */
     uint32_t flags;
     uint16_t boot_arch; /* an ACPI 1.0 table has none and means: legacy devices and 8042 */
+    uint8_t century;    /* index of the century in the RTC's memory; 0: none */
     uint32_t smi_cmd;   /* port; 0: no System Management Mode, ACPI is always on */
     uint8_t acpi_enable;
     paddr_t dsdt; /* X_DSDT if there is one; 0: none */

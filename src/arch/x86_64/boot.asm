@@ -25,9 +25,11 @@ MB2_MAGIC           equ 0xe85250d6
 MB2_LOADER_MAGIC    equ 0x36d76289
 MB2_ARCH_I386       equ 0
 MB2_TAG_END         equ 0
+MB2_TAG_CONSOLE     equ 4
 MB2_TAG_FRAMEBUFFER equ 5
 MB2_TAG_RELOCATABLE equ 10
 MB2_OPTIONAL        equ 1
+MB2_CONSOLE_TEXT    equ 2              ; a VGA's text mode will do; no console is no obstacle
 MB2_PREFER_HIGHEST  equ 2
 
 XEN_ELFNOTE_PHYS32_ENTRY equ 18
@@ -62,6 +64,10 @@ section .multiboot2 progbits alloc noexec nowrite align=8
 mb2_header:
     dd MB2_MAGIC, MB2_ARCH_I386, mb2_end - mb2_header
     dd -(MB2_MAGIC + MB2_ARCH_I386 + (mb2_end - mb2_header)) & 0xffffffff
+align 8
+    dw MB2_TAG_CONSOLE, MB2_OPTIONAL
+    dd 12
+    dd MB2_CONSOLE_TEXT
 align 8
     dw MB2_TAG_FRAMEBUFFER, MB2_OPTIONAL
     dd 20

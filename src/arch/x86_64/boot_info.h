@@ -28,14 +28,23 @@ struct boot_module {
     char name[BOOT_NAME_MAX];
 };
 
+/* Multiboot2 specification, "Framebuffer info". */
+enum boot_framebuffer_type {
+    BOOT_FRAMEBUFFER_INDEXED = 0,
+    BOOT_FRAMEBUFFER_RGB = 1,
+    BOOT_FRAMEBUFFER_TEXT = 2,
+};
+
+/* As the loader described it, not yet checked: see framebuffer.h. */
 struct boot_framebuffer {
     bool present;
     paddr_t address;
     uint32_t pitch; /* bytes a line */
-    uint32_t width; /* pixels; characters for type 2 */
+    uint32_t width; /* pixels; characters for text */
     uint32_t height;
-    uint8_t bpp;  /* bits a pixel */
-    uint8_t type; /* Multiboot2: 0 indexed, 1 direct colour, 2 EGA text */
+    uint8_t bpp;                               /* bits a pixel */
+    uint8_t type;                              /* enum boot_framebuffer_type, or anything else */
+    struct arch_colour_field red, green, blue; /* of RGB alone */
 };
 
 /* About 18 KiB: static, never on a stack. */
@@ -56,6 +65,7 @@ struct boot_info {
     paddr_t rsdp_address;        /* where it lies; 0: unknown */
 
     struct boot_framebuffer framebuffer;
+    bool asked_for_screen; /* the loader read the kernel's header, which asks for one */
     char loader[BOOT_NAME_MAX]; /* the loader's name, "" if it gave none */
 
     size_t bad_offset; /* of the first part of the loader's data that made no sense; 0: none */

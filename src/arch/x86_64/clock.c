@@ -124,6 +124,11 @@ static bool hpet_start(void)
     return true;
 }
 
+volatile void *arch_hpet_registers(void)
+{
+    return hpet_start() ? hpet : NULL;
+}
+
 /* Only the low half: some HPETs have no other, and no measurement lasts until it wraps. */
 static uint64_t hpet_read(void)
 {

@@ -39,8 +39,12 @@ enum {
 #define CPUID_EXT_POWER 0x80000007u
 #define CPUID_POWER_EDX_INVARIANT_TSC (1u << 8)
 
-/* Intel SDM vol 3A, "PAT MSR at Power Up or Reset": entry 3, which PROT_DEVICE uses, is UC. */
-#define PAT_POWER_UP UINT64_C(0x0007040600070406)
+/*
+ * Intel SDM vol 3A, "Page Attribute Table (PAT)": a byte for each entry. As after a reset, so that
+ * entry 0 is write-back and entry 3, which PROT_DEVICE uses, uncacheable; but entry 1, which
+ * PROT_COMBINE uses, is write-combining in place of write-through, which nothing here wants.
+ */
+#define PAT_ENTRIES UINT64_C(0x0007040600070106)
 
 /* Intel SDM vol 3B, "Debug Control Register (DR7)": no breakpoint; bit 10 is always set. */
 #define DR7_NONE UINT64_C(0x400)
@@ -159,7 +163,7 @@ bool cpu_control_init(void)
         return false;
     wrmsr(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | (f->nx ? EFER_NXE : 0));
     wrmsr(MSR_SYSENTER_CS, 0); /* no way in by sysenter */
-    wrmsr(MSR_PAT, PAT_POWER_UP);
+    wrmsr(MSR_PAT, PAT_ENTRIES);
     write_cr0((read_cr0() & ~(CR0_EM | CR0_TS | CR0_CD | CR0_NW)) | CR0_WP | CR0_AM | CR0_MP |
               CR0_NE);
     write_cr4(cr4_of(f));

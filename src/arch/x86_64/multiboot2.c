@@ -73,6 +73,14 @@ struct tag_framebuffer {
     uint16_t reserved;
 };
 
+struct tag_framebuffer_rgb {
+    struct tag_framebuffer common;
+    struct colour_field {
+        uint8_t position;
+        uint8_t bits;
+    } red, green, blue;
+};
+
 /* One run of the parser: what is filled, and what can be decided only at the end. */
 struct reading {
     struct boot_info *out;
@@ -157,10 +165,17 @@ static bool read_memory_map(const uint8_t *tag, uint32_t size, struct reading *r
 
 static bool read_framebuffer(const uint8_t *tag, uint32_t size, struct reading *reading)
 {
+    struct tag_framebuffer_rgb colours = {0};
     struct tag_framebuffer from;
 
-    (void)size;
     memcpy(&from, tag, sizeof(from));
+    if (from.type == BOOT_FRAMEBUFFER_RGB) {
+        /* its fields end before the struct's padding does */
+        if (size < offsetof(struct tag_framebuffer_rgb, blue) + sizeof(colours.blue))
+            return false;
+        memcpy(&colours.red, tag + offsetof(struct tag_framebuffer_rgb, red),
+               3 * sizeof(struct colour_field));
+    }
     reading->out->framebuffer = (struct boot_framebuffer){
         .present = true,
         .address = from.address,
@@ -169,6 +184,9 @@ static bool read_framebuffer(const uint8_t *tag, uint32_t size, struct reading *
         .height = from.height,
         .bpp = from.bpp,
         .type = from.type,
+        .red = {colours.red.position, colours.red.bits},
+        .green = {colours.green.position, colours.green.bits},
+        .blue = {colours.blue.position, colours.blue.bits},
     };
     return true;
 }
@@ -250,6 +268,7 @@ int multiboot2_parse(const void *info, size_t max_bytes, struct boot_info *out)
     struct reading reading = {.out = out};
 
     memset(out, 0, sizeof(*out));
+    out->asked_for_screen = true;
     if (max_bytes < sizeof(header))
         return -EINVAL;
     memcpy(&header, info, sizeof(header));

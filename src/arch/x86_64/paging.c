@@ -133,7 +133,9 @@ static uint64_t leaf_bits(unsigned prot)
     else if (cpu_features.pge)
         bits |= PTE_GLOBAL;
     if ((prot & PROT_DEVICE) != 0)
-        bits |= PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
+        bits |= PTE_CACHE_DISABLE | PTE_WRITE_THROUGH; /* entry 3 of the PAT */
+    if ((prot & PROT_COMBINE) != 0)
+        bits |= PTE_WRITE_THROUGH; /* entry 1 (cpu.c) */
     return bits;
 }
 
@@ -384,7 +386,7 @@ bool paging_is_stack(uintptr_t va)
     /* what is written and cached there is a stack, or at worst a table of the firmware's */
     uint64_t entry = mapping_area_entry(va);
     return (entry & PTE_PRESENT) != 0 && (entry & PTE_WRITE) != 0 &&
-           (entry & PTE_CACHE_DISABLE) == 0;
+           (entry & (PTE_CACHE_DISABLE | PTE_WRITE_THROUGH)) == 0;
 }
 
 /* ---- programs' spaces ------------------------------------------------------------------------ */

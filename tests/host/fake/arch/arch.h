@@ -156,6 +156,11 @@ enum arch_prot {
     PROT_DEVICE = 1 << 3,
 };
 
+struct arch_colour_field {
+    uint8_t position;
+    uint8_t bits;
+};
+
 /* What a struct thread holds of the machine's; no test switches threads. */
 struct arch_thread {
     int nothing;

@@ -4,6 +4,8 @@
  */
 #include "arch/arch.h"
 #include "drivers/pci.h"
+#include "drivers/hpet.h"
+#include "drivers/pit.h"
 #include "drivers/serial.h"
 #include "fs/device.h"
 #include "fs/memfs.h"
@@ -341,6 +343,8 @@ void kmain(const char *cmdline)
     for (unsigned port = 0; port < SERIAL_PORTS; port++)
         (void)serial_start(port); /* needs: the irqs, timers */
     (void)pci_scan();             /* needs: that no other core uses a device */
+    (void)pit_init();  /* needs: the lines of the I/O APICs */
+    (void)hpet_init(); /* needs: the same */
     smp_start_cores(&(struct smp_params){.maxcpus = params.maxcpus,
                                          .init_udelay_us = params.init_udelay_us,
                                          .ap_dead = &params.ap_dead},

@@ -76,6 +76,7 @@ USER_LDFLAGS := -static -e _start -z max-page-size=4096 -z noexecstack --gc-sect
 # Programs and libraries that are compiled with musl.
 MUSL_CFLAGS  := -std=gnu17 -O2 -g $(WARNINGS)
 SDK_CFLAGS   := $(MUSL_CFLAGS) -I$(B)/gen
+GRUB_FONT    := /usr/share/grub/unicode.pf2
 MUSL_INCLUDE := /usr/include/x86_64-linux-musl
 
 # ---- sources -------------------------------------------------------------------------------------
@@ -90,6 +91,7 @@ USER_BIN := $(USER_C:user/%.c=$(B)/user/%)
 GENERATED := $(addprefix $(B)/gen/,syscall_proto.h syscall_table.inc syscall_numbers.h \
 	syscall_numbers.inc carillon_stubs.asm carillon_raw.h system-calls.md syscall_names.h)
 GENERATED += $(addprefix $(B)/gen/,carillon.h carillon_lib.asm)
+FONT      := $(B)/gen/font.inc
 OFFSETS   := $(B)/gen/asm_offsets.inc
 
 # The compiler for programs with a libc, musl's, and the folder sdk/ in which it finds its parts.
@@ -177,7 +179,7 @@ $(B)/carillon.iso: $(ISO_INPUTS) $(B)/stamp/iso | need
 
 # ---- how things are made -------------------------------------------------------------------------
 
-$(B)/obj/src/%.c.o: src/%.c $(B)/stamp/kernel | $(GENERATED) need
+$(B)/obj/src/%.c.o: src/%.c $(B)/stamp/kernel | $(GENERATED) $(FONT) need
 	$(call say,CC      $<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(PREFIX_MAP) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
@@ -201,6 +203,11 @@ $(GENERATED) &: src/syscall/syscalls.tbl src/lib/errno.h tools/gen-syscalls | ne
 		--output $(B)/gen $<
 
 $(GENERATED): user/libcarillon/later.tbl
+
+# The screen's font is one that GRUB brings.
+$(FONT): tools/mkfont | need
+	$(call say,FONT    $@)
+	$(Q)tools/mkfont --output $@ $(GRUB_FONT)
 
 # carillon-cc and what it finds beside itself.
 $(CARILLON_CC): user/libcarillon/carillon-cc $(SDK)
@@ -282,8 +289,8 @@ gdb: $(B)/carillon.elf $(B)/initrd.tar
 debug-kernel: | need
 	@$(MAKE) --no-print-directory DEBUG=1 build/debug/carillon.elf
 
-# The host tests alone need no kernel, only the generated headers.
-test: $(if $(LESS),$(GENERATED),all debug-kernel $(BENCH)) | need
+# The host tests alone need no kernel, only what is generated.
+test: $(if $(LESS),$(GENERATED) $(if $(filter host,$(LESS)),$(FONT)),all debug-kernel $(BENCH)) | need
 	@tools/test "$$T"
 
 soak: all debug-kernel | need
@@ -293,7 +300,7 @@ bench: $(B)/carillon.elf $(BENCH) | need
 	@bench/run "$$T"
 
 # What musl-gcc and carillon-cc say to the compiler, clang-tidy is told in USER_CFLAGS.
-check: $(GENERATED) $(OFFSETS) $(B)/sdk/include/carillon.h | need
+check: $(GENERATED) $(OFFSETS) $(FONT) $(B)/sdk/include/carillon.h | need
 	@CFLAGS="$(filter-out -Werror,$(CFLAGS))" \
 		USER_CFLAGS="$(filter-out -Werror,$(SDK_CFLAGS)) -nostdinc -isystem $(MUSL_INCLUDE) \
 		-I$(B)/sdk/include" tools/check

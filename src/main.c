@@ -6,6 +6,7 @@
 #include "drivers/pci.h"
 #include "drivers/hpet.h"
 #include "drivers/pit.h"
+#include "drivers/screen.h"
 #include "drivers/serial.h"
 #include "fs/device.h"
 #include "fs/memfs.h"
@@ -333,6 +334,8 @@ void kmain(const char *cmdline)
     arch_init_cpu();    /* exceptions are reported from here on */
     arch_init_memory(); /* needs: the loader's memory map */
     /* can allocate */
+
+    (void)screen_init(false); /* needs: mappings, the heap */
 
     arch_init_platform(&params); /* needs: mappings */
     arch_init_clock(&params);    /* needs: ACPI's tables */

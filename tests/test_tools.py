@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What make says and does for somebody at a terminal: which tools it asks for, words for what
-cannot be, a terminal left as it was. A script stands in for QEMU where its end is not of interest.
+"""What make and its tools say and do: which packages are asked for, words for what cannot be, a
+terminal left as it was. A script stands in for QEMU where its end is not of interest.
 """
 
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -103,6 +104,37 @@ def test_picks_without_tests(pick, status, sentence):
 def test_words_for_the_kernel_arrive_as_typed(text):
     rule = 'show: ; @printf "%s" "$$CMDLINE"'
     assert make("--eval", rule, "show", f"CMDLINE={text}") == text
+
+
+# ---- the screen's font ---------------------------------------------------------------------------
+
+FONT = Path("/usr/share/grub/unicode.pf2")
+CUT = "it ends before its glyphs begin"
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda font: b"", CUT), (lambda font: font[:100], CUT),
+    (lambda font: font[:600000], "a glyph (lies|ends) behind its end"),
+    (lambda font: font.replace(b"PFF2", b"PFF3", 1), "does not begin as a PFF2 font does"),
+    (lambda font: font.replace(b"ASCE\0\0\0\2\0\x0e", b"ASCE\0\0\0\2\0\x0d", 1), "not 16 pixels high"),
+    (lambda font: font.replace(b"\0\0\0\x41\0", b"\0\0\0\x41\1", 1), r"has no U\+0041")])
+def test_bad_font_is_refused(tmp_path, change, words):
+    (tmp_path / "font.pf2").write_bytes(change(FONT.read_bytes()))
+    result = tool("mkfont", "--output", tmp_path / "font.inc", tmp_path / "font.pf2")
+    assert result.returncode != 0 and re.search(words, result.stderr), result.stderr
+    assert not (tmp_path / "font.inc").exists()
+
+
+def test_font_is_what_the_package_draws(tmp_path):
+    """The letter A, drawn by hand from what grub-mkfont makes of Unifont."""
+    assert tool("mkfont", "--output", tmp_path / "font.inc", FONT).returncode == 0
+    text = (tmp_path / "font.inc").read_text()
+    glyphs = re.search(r"font_glyphs.*?\{\n(.*?)\n\};", text, re.DOTALL)[1].splitlines()
+    rows = [int(byte, 16) for byte in re.findall(r"0x(..)", glyphs[ord("A") - ord(" ")])]
+    assert [f"{row:08b}".replace("0", ".").replace("1", "#") for row in rows] == [
+        "........", "........", "........", "........", "...##...", "..#..#..", "..#..#..",
+        ".#....#.", ".#....#.", ".######.", ".#....#.", ".#....#.", ".#....#.", ".#....#.",
+        "........", "........"]
 
 
 # ---- the terminal --------------------------------------------------------------------------------

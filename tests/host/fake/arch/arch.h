@@ -161,6 +161,18 @@ struct arch_colour_field {
     uint8_t bits;
 };
 
+enum arch_screen_kind { ARCH_SCREEN_PIXELS, ARCH_SCREEN_TEXT };
+
+struct arch_screen {
+    enum arch_screen_kind kind;
+    volatile uint8_t *memory;
+    uint32_t pitch, width, height;
+    uint8_t pixel_bytes;
+    struct arch_colour_field red, green, blue;
+};
+
+int arch_screen_map(bool look, struct arch_screen *screen);
+
 /* What a struct thread holds of the machine's; no test switches threads. */
 struct arch_thread {
     int nothing;

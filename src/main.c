@@ -3,8 +3,9 @@
  * The kernel's life, read aloud: the boot core's list, the other cores' list, and the end.
  */
 #include "arch/arch.h"
-#include "drivers/pci.h"
 #include "drivers/hpet.h"
+#include "drivers/i8042.h"
+#include "drivers/pci.h"
 #include "drivers/pit.h"
 #include "drivers/screen.h"
 #include "drivers/serial.h"
@@ -134,6 +135,14 @@ static void start_consoles(void)
         console_select(params_console_name(params.consoles[i]));
     for (unsigned port = 0; port < SERIAL_PORTS; port++)
         (void)serial_init(port, params.console_baud[PARAM_CONSOLE_TTYS0 + port]);
+}
+
+static bool is_named(enum param_console console)
+{
+    bool named = false;
+    for (size_t i = 0; i < params.console_count; i++)
+        named = named || params.consoles[i] == console;
+    return named;
 }
 
 /* What the command line names and the machine has not got. */
@@ -335,7 +344,7 @@ void kmain(const char *cmdline)
     arch_init_memory(); /* needs: the loader's memory map */
     /* can allocate */
 
-    (void)screen_init(false); /* needs: mappings, the heap */
+    (void)screen_init(is_named(PARAM_CONSOLE_TTY0)); /* needs: mappings, the heap */
 
     arch_init_platform(&params); /* needs: mappings */
     arch_init_clock(&params);    /* needs: ACPI's tables */
@@ -344,10 +353,11 @@ void kmain(const char *cmdline)
 
     report_consoles();
     for (unsigned port = 0; port < SERIAL_PORTS; port++)
-        (void)serial_start(port); /* needs: the irqs, timers */
-    (void)pci_scan();             /* needs: that no other core uses a device */
-    (void)pit_init();  /* needs: the lines of the I/O APICs */
-    (void)hpet_init(); /* needs: the same */
+        (void)serial_start(port);       /* needs: the irqs, timers */
+    (void)i8042_init(screen_console()); /* needs: the irqs */
+    (void)pit_init();                   /* needs: the lines of the I/O APICs */
+    (void)hpet_init();                  /* needs: the same */
+    (void)pci_scan();                   /* needs: that no other core uses a device */
     smp_start_cores(&(struct smp_params){.maxcpus = params.maxcpus,
                                          .init_udelay_us = params.init_udelay_us,
                                          .ap_dead = &params.ap_dead},

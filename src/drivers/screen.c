@@ -227,6 +227,8 @@ int screen_init(bool look)
     clear(screen);
     log_info("screen: %u x %u characters, on %s", screen->text.columns, screen->text.rows,
              screen->hardware.kind == ARCH_SCREEN_TEXT ? "a VGA's text mode" : "pixels");
+    screen->console.columns = screen->text.columns;
+    screen->console.rows = screen->text.rows;
     found = true;
     console_register(&screen->console);
     return 0;

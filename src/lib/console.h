@@ -23,13 +23,22 @@
 
 struct tty;
 
+/* What the keys of a console's keyboard type, as Linux's KDSKBMODE numbers it. */
+enum console_keyboard_mode {
+    CONSOLE_KEYBOARD_ASK = -1,       /* change nothing */
+    CONSOLE_KEYBOARD_CODES = 0,      /* the bytes that the keyboard sends: K_RAW */
+    CONSOLE_KEYBOARD_CHARACTERS = 1, /* K_XLATE */
+};
+
 struct console {
     /* What the driver sets before it registers the console, and does not change: */
 
     const char *name; /* of the device, such as "ttyS0"; also its name in /dev */
     uint8_t minor;    /* of its number, 4:minor, as on Linux: tty0 0, ttyS0 64 */
-    bool has_input;   /* something can be typed here: console_input() is called. It may become
-                         true as late as before tty_init() */
+    uint16_t columns; /* how much text is seen at a time; 0: not known */
+    uint16_t rows;
+    bool has_input; /* something can be typed here: console_input() is called. It may become
+                       true as late as before tty_init() */
     /*
      * Write len bytes; '\n' is a newline (the driver adds '\r' if its terminal wants it). All of it
      * is taken; how long it waits is bounded: a device that does not answer drops the text.
@@ -59,6 +68,11 @@ struct console {
      * Context: thread. Sleeps: no.
      */
     void (*resume_input)(struct console *self);
+    /*
+     * Let the keyboard type codes or characters. NULL: there is no keyboard. It comes with
+     * has_input. Returns: which of the two it types now. Context: thread. Sleeps: no.
+     */
+    int (*keyboard_mode)(struct console *self, int mode);
 
     /* What belongs to lib and to the terminal; a driver leaves it 0. */
 

@@ -19,7 +19,8 @@ enum lock_rank {
 
     /* Held with interrupts off. */
     RANK_IRQS_OFF,
-    RANK_TTY_INPUT = RANK_IRQS_OFF,
+    RANK_KEYBOARD = RANK_IRQS_OFF,
+    RANK_TTY_INPUT,
     RANK_WORK, /* handlers queue works, so what they hold stands above */
     RANK_WORK_POOL,
     RANK_KTHREADD,

@@ -72,6 +72,12 @@ enum {
     TIOCGWINSZ = 0x5413,
     TIOCSWINSZ = 0x5414,
     FIONREAD = 0x541b,
+    KDGKBTYPE = 0x4b33,
+    KDGKBMODE = 0x4b44,
+    KDSKBMODE = 0x4b45,
+
+    KB_101 = 2,    /* an answer to KDGKBTYPE */
+    K_UNICODE = 3, /* characters, too */
     TIOCGDEV = 0x80045432,
 
     TCIFLUSH = 0, /* arguments of TCFLSH */
@@ -548,6 +554,29 @@ static long tell_device(const struct tty *tty, uintptr_t arg)
     return copy_to_user(arg, &number, sizeof(number));
 }
 
+/* What the keys type. Locks: caller holds tty->lock. */
+static long keyboard_ioctl(struct tty *tty, unsigned command, uintptr_t arg)
+{
+    static const uint8_t type = KB_101;
+    struct console *console = tty->console;
+    if (console->keyboard_mode == NULL)
+        return -ENOTTY;
+    if (command == KDGKBTYPE)
+        return copy_to_user(arg, &type, sizeof(type));
+    if (command == KDGKBMODE) {
+        int mode = console->keyboard_mode(console, CONSOLE_KEYBOARD_ASK);
+        return copy_to_user(arg, &mode, sizeof(mode));
+    }
+    if (arg != CONSOLE_KEYBOARD_CODES && arg != CONSOLE_KEYBOARD_CHARACTERS && arg != K_UNICODE)
+        return -EINVAL;
+    (void)console->keyboard_mode(console, arg == CONSOLE_KEYBOARD_CODES
+                                              ? CONSOLE_KEYBOARD_CODES
+                                              : CONSOLE_KEYBOARD_CHARACTERS);
+    flush_input(tty); /* what was typed in the other mode means something else */
+    publish(tty);
+    return 0;
+}
+
 static long do_ioctl(struct tty *tty, unsigned command, uintptr_t arg)
 {
     switch (command) {
@@ -570,6 +599,10 @@ static long do_ioctl(struct tty *tty, unsigned command, uintptr_t arg)
         return tell_count(tty, arg);
     case TIOCGDEV:
         return tell_device(tty, arg);
+    case KDGKBTYPE:
+    case KDGKBMODE:
+    case KDSKBMODE:
+        return keyboard_ioctl(tty, command, arg);
     default:
         return -ENOTTY;
     }
@@ -633,6 +666,7 @@ static struct tty *create(struct console *console)
     if (tty == NULL)
         return NULL;
     tty->console = console;
+    tty->window_size = (struct window_size){.rows = console->rows, .columns = console->columns};
     tty->input_lock = (struct spinlock)SPINLOCK(RANK_TTY_INPUT, "tty input");
     wait_queue_init(&tty->typed);
     wait_queue_init(&tty->writers);

@@ -156,6 +156,10 @@ enum arch_prot {
     PROT_DEVICE = 1 << 3,
 };
 
+enum arch_legacy { ARCH_LEGACY_8042, ARCH_LEGACY_VGA, ARCH_LEGACY_RTC };
+
+bool arch_may_have(enum arch_legacy device);
+
 struct arch_colour_field {
     uint8_t position;
     uint8_t bits;

@@ -7,10 +7,12 @@
 #include "drivers/i8042.h"
 #include "drivers/pci.h"
 #include "drivers/pit.h"
+#include "drivers/rtc.h"
 #include "drivers/screen.h"
 #include "drivers/serial.h"
 #include "fs/device.h"
 #include "fs/memfs.h"
+#include "fs/rtc_device.h"
 #include "irq/irq.h"
 #include "irq/tasklet.h"
 #include "irq/timer.h"
@@ -263,6 +265,7 @@ static void prepare_files(void)
     unpack_initrd(); /* needs: the boot modules */
     if (tty_init() != 0)
         panic("not enough memory for the terminal");
+    (void)rtc_device_init();      /* needs: the clock registered */
     if (fs_create_devices() != 0) /* needs: the archive unpacked, the devices registered */
         log_err("initrd: some of /dev could not be made");
     procfs_fill(arch_boot_cmdline()); /* needs: the archive unpacked */
@@ -355,6 +358,7 @@ void kmain(const char *cmdline)
     for (unsigned port = 0; port < SERIAL_PORTS; port++)
         (void)serial_start(port);       /* needs: the irqs, timers */
     (void)i8042_init(screen_console()); /* needs: the irqs */
+    (void)rtc_init();                   /* needs: the firmware's tables */
     (void)pit_init();                   /* needs: the lines of the I/O APICs */
     (void)hpet_init();                  /* needs: the same */
     (void)pci_scan();                   /* needs: that no other core uses a device */

@@ -63,7 +63,7 @@ struct file_stat {
     uint64_t size;       /* bytes */
     uint64_t block_size; /* a good size for one read */
     uint64_t blocks;     /* in use, of 512 bytes */
-    uint64_t atime_ns;   /* of arch_clock_ns(), as are the others */
+    uint64_t atime_ns;   /* of wall_clock_ns(), as are the others */
     uint64_t mtime_ns;
     uint64_t ctime_ns;
 };

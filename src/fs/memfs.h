@@ -93,7 +93,7 @@ void memfs_node_chmod(struct memfs_node *node, uint32_t mode);
 /* truncate(2). Also returns: -EISDIR, -EINVAL (negative, no regular file), -EFBIG. */
 int memfs_truncate(struct memfs_node *dir, const char *path, int64_t size);
 
-/* utimensat(2), the times in ns of arch_clock_ns(). */
+/* utimensat(2), the times in ns of wall_clock_ns(). */
 int memfs_set_times(struct memfs_node *dir, const char *path, bool follow, uint64_t atime_ns,
                     uint64_t mtime_ns);
 

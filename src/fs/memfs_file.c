@@ -11,6 +11,7 @@
 #include "fs/memfs_internal.h"
 #include "lib/errno.h"
 #include "lib/text.h"
+#include "lib/wall_clock.h"
 #include "sched/thread.h"
 #include "vm/user_copy.h"
 
@@ -69,7 +70,7 @@ static long node_read(struct memfs_node *node, uint64_t at, uintptr_t buf, size_
     long result = read_locked(node, at, buf, size, copy);
     mutex_unlock(&node->lock);
     if (result > 0)
-        atomic_store_explicit(&node->atime, arch_clock_ns(), memory_order_relaxed);
+        atomic_store_explicit(&node->atime, wall_clock_ns(), memory_order_relaxed);
     return result;
 }
 

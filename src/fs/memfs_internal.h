@@ -46,7 +46,7 @@ struct memfs_node {
     uint64_t ino;             /* I */
     struct procfs_node *proc; /* I: what it is in /proc; NULL: it is not of /proc */
     _Atomic uint64_t size;    /* bytes of a file (L: lock for changes), or of a link's target */
-    _Atomic uint64_t atime;   /* ns of arch_clock_ns() */
+    _Atomic uint64_t atime;   /* ns of wall_clock_ns() */
     _Atomic uint64_t mtime;
     _Atomic uint64_t ctime;
     struct mutex lock; /* of a file */

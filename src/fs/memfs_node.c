@@ -8,6 +8,7 @@
 #include "fs/memfs_internal.h"
 #include "lib/errno.h"
 #include "lib/text.h"
+#include "lib/wall_clock.h"
 #include "mm/heap.h"
 
 enum {
@@ -44,12 +45,12 @@ static void set_time(_Atomic uint64_t *time, uint64_t ns)
 
 void node_changed(struct memfs_node *node)
 {
-    set_time(&node->ctime, arch_clock_ns());
+    set_time(&node->ctime, wall_clock_ns());
 }
 
 void node_modified(struct memfs_node *node)
 {
-    uint64_t now = arch_clock_ns();
+    uint64_t now = wall_clock_ns();
     set_time(&node->mtime, now);
     set_time(&node->ctime, now);
 }

@@ -18,6 +18,7 @@
 #include "fs/file.h"
 #include "fs/fs_internal.h"
 #include "lib/errno.h"
+#include "lib/wall_clock.h"
 #include "mm/heap.h"
 #include "sched/mutex.h"
 #include "sched/thread.h"
@@ -254,7 +255,7 @@ static struct pipe *pipe_new(void)
     atomic_init(&pipe->has_writer, true);
     atomic_init(&pipe->ends, 2);
     pipe->ino = atomic_fetch_add_explicit(&last_ino, 1, memory_order_relaxed) + 1;
-    pipe->made_ns = arch_clock_ns();
+    pipe->made_ns = wall_clock_ns();
     return pipe;
 }
 

@@ -20,6 +20,7 @@ enum lock_rank {
     /* Held with interrupts off. */
     RANK_IRQS_OFF,
     RANK_KEYBOARD = RANK_IRQS_OFF,
+    RANK_RTC,
     RANK_TTY_INPUT,
     RANK_WORK, /* handlers queue works, so what they hold stands above */
     RANK_WORK_POOL,

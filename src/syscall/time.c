@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Linux's clocks. All of them count from the kernel's entry, the wall clock too: nothing here knows
- * the date yet.
+ * Linux's clocks. They count from the kernel's entry, but for the wall clock, which has its date
+ * from the machine's real-time clock.
  *
  * Context: thread, interrupts on, for all of this file. Sleeps: where the call says so.
  */
 #include "arch/arch.h"
 #include "lib/errno.h"
+#include "lib/wall_clock.h"
 #include "sched/thread.h"
 #include "syscall/linux.h"
 #include "syscall_proto.h"
@@ -39,9 +40,11 @@ static int read_clock(int clock, uint64_t *ns)
 {
     switch (clock) {
     case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+        *ns = wall_clock_ns();
+        return 0;
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
-    case CLOCK_REALTIME_COARSE:
     case CLOCK_MONOTONIC_COARSE:
     case CLOCK_BOOTTIME:
         *ns = arch_clock_ns();
@@ -78,7 +81,7 @@ long sys_clock_getres(int clock, uintptr_t resolution)
 long sys_gettimeofday(uintptr_t time, uintptr_t zone)
 {
     static const int32_t utc[2];
-    uint64_t us = arch_clock_ns() / NS_PER_US;
+    uint64_t us = wall_clock_ns() / NS_PER_US;
     const struct linux_timeval now = {.tv_sec = (int64_t)(us / US_PER_S),
                                       .tv_usec = (int64_t)(us % US_PER_S)};
     int error = time != 0 ? copy_to_user(time, &now, sizeof(now)) : 0;

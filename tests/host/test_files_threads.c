@@ -4,6 +4,7 @@
 /* links: src/fs/memfs_file.c src/fs/contents.c src/fs/device.c src/fs/file.c src/fs/fd.c */
 /* links: src/fs/pipe.c src/lib/text.c tests/host/fake/panic.c */
 /* links: tests/host/fake/memory.c tests/host/fake/pthreads.c tests/host/fake/user.c */
+/* links: src/lib/wall_clock.c */
 /* flags: -fsanitize=thread */
 /*
  * Files, pipes and descriptors used by several threads, under the thread sanitizer: it sees each

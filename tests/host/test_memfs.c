@@ -4,6 +4,7 @@
 /* links: src/fs/memfs_file.c src/fs/contents.c src/fs/device.c src/fs/file.c */
 /* links: tests/host/fake/memory.c tests/host/fake/threads.c tests/host/fake/user.c */
 /* links: src/lib/text.c tests/host/fake/panic.c */
+/* links: src/lib/wall_clock.c */
 /*
  * The memory file system: names. What each call says of each kind of mistake, and that no failure
  * leaves anything behind.

@@ -4,6 +4,7 @@
 /* links: src/fs/memfs_file.c src/fs/contents.c src/fs/device.c src/fs/file.c */
 /* links: tests/host/fake/memory.c tests/host/fake/threads.c tests/host/fake/user.c */
 /* links: src/lib/text.c tests/host/fake/panic.c tests/host/linux_files.c */
+/* links: src/lib/wall_clock.c */
 /*
  * The memory file system against Linux: the same random calls, on ours and on a tmpfs of the
  * machine that runs the tests, give the same results, errors included, and lead to the same tree.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* links: src/fs/pipe.c src/fs/file.c tests/host/fake/memory.c */
 /* links: tests/host/fake/threads.c tests/host/fake/user.c tests/host/fake/panic.c */
+/* links: src/lib/wall_clock.c */
 /*
  * Pipes, with one thread: where the other side would run, fake_sleep does what it would do.
  */

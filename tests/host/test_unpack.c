@@ -4,6 +4,7 @@
 /* links: src/fs/procfs.c src/fs/procfs_tree.c */
 /* links: src/fs/device.c src/fs/file.c src/lib/text.c tests/host/fake/panic.c */
 /* links: tests/host/fake/memory.c tests/host/fake/threads.c tests/host/fake/user.c */
+/* links: src/lib/wall_clock.c */
 /*
  * Unpacking archives into the memory file system: what a path makes on its way, what an entry
  * replaces, what a damaged archive leaves.

@@ -159,6 +159,7 @@ enum arch_prot {
 enum arch_legacy { ARCH_LEGACY_8042, ARCH_LEGACY_VGA, ARCH_LEGACY_RTC };
 
 bool arch_may_have(enum arch_legacy device);
+uint8_t arch_rtc_century_index(void);
 
 struct arch_colour_field {
     uint8_t position;

@@ -16,6 +16,7 @@ enum lock_rank {
 
     /* Held with softirqs off, interrupts on or off: threads and softirqs take them, no handler. */
     RANK_BH_OFF,
+    RANK_NET = RANK_BH_OFF,
 
     /* Held with interrupts off. */
     RANK_IRQS_OFF,
@@ -25,6 +26,8 @@ enum lock_rank {
     RANK_WORK, /* handlers queue works, so what they hold stands above */
     RANK_WORK_POOL,
     RANK_KTHREADD,
+    RANK_NET_POLL,
+    RANK_NET_SEND,
     RANK_WAIT_QUEUE,
     RANK_RUN_QUEUE,
     RANK_TIMERS,

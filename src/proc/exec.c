@@ -16,6 +16,7 @@
 #include "lib/log.h"
 #include "lib/text.h"
 #include "mm/heap.h"
+#include "net/queue.h"
 #include "proc/process_internal.h"
 #include "proc/tty.h"
 #include "sched/claim.h"
@@ -43,6 +44,8 @@ static void take_next(struct process *self)
     process_change_end();
     self->has_next = false;
     claim_release_all(thread_current());
+    net_queue_close(self->frames);
+    self->frames = NULL;
     fd_close_on_exec(self->files);
     thread_use_space(&self->space->tlb);
     space_put(old);

@@ -18,6 +18,7 @@
 #include "lib/spinlock.h"
 #include "lib/text.h"
 #include "mm/heap.h"
+#include "net/queue.h"
 #include "proc/process_internal.h"
 #include "proc/shutdown.h"
 #include "sched/claim.h"
@@ -132,6 +133,7 @@ void process_delist(struct process *process)
 
 static void drop_own(struct process *process)
 {
+    net_queue_close(process->frames);
     fd_table_put(process->files);
     memfs_node_put(process->cwd);
     struct space *space = process->space;

@@ -22,6 +22,7 @@
 struct fd_table;
 struct file;
 struct memfs_node;
+struct net_queue;
 struct tty;
 
 enum {
@@ -60,6 +61,7 @@ struct process {
     bool has_next;                 /* P: execve has put the next one into `program` */
     struct arch_user_state *state; /* P: where a vfork child begins */
     struct signals signals;        /* P */
+    struct net_queue *frames;      /* P: received frames; NULL: it asked for none */
     struct process_end end;        /* P, until has_ended */
 
     struct list_node all;         /* L: in the list of all */

@@ -40,6 +40,8 @@ enum number {
     REGISTER_IPI = 318,
     UNREGISTER_IPI = 319,
     PUTC = 323,
+    RCV_FRAME = 327,
+    SND_FRAME = 328,
     GETCORE = 329,
     NCORES = 330,
     NCORES_ONLINE = 331,
@@ -431,6 +433,24 @@ static void test_many_registrations(void)
     expect("2000 registrations, one after the other", 0, failures);
 }
 
+/* Frames, on a machine without a network card: that comes after the form of the arguments. */
+static void test_frames(void)
+{
+    enum { SHORTEST = 14, LONGEST = 1514 };
+    static const int bad_lengths[] = {-1, 0, SHORTEST - 1, LONGEST + 1, INT_HIGHEST, INT_LOWEST};
+    for (int bad = 0; bad < BAD_BUFFERS; bad++) {
+        uint64_t address = bad_buffers[bad].address;
+        expect("rcv_frame: EINVAL before EFAULT", -EINVAL, call(RCV_FRAME, address, 60, -2));
+        expect("rcv_frame: EFAULT before ENODEV", -EFAULT, call(RCV_FRAME, address, 60, 0));
+        expect("snd_frame: EFAULT before ENODEV", -EFAULT, call(SND_FRAME, address, INT(60), 0));
+    }
+    for (size_t i = 0; i < sizeof(bad_lengths) / sizeof(bad_lengths[0]); i++)
+        expect("snd_frame length", -EINVAL, call(SND_FRAME, 0, INT(bad_lengths[i]), 0));
+    expect("rcv_frame without a card", -ENODEV, call(RCV_FRAME, (uint64_t)buffer, 60, 0));
+    expect("snd_frame, the shortest", -ENODEV, call(SND_FRAME, (uint64_t)buffer, INT(SHORTEST), 0));
+    expect("snd_frame, the longest", -ENODEV, call(SND_FRAME, (uint64_t)buffer, INT(LONGEST), 0));
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -450,6 +470,7 @@ int main(int argc, char **argv)
     test_border_vectors();
     test_all_vectors();
     test_many_registrations();
+    test_frames();
     say("calls: %d cases, %d failed", cases, failed);
     return failed == 0 ? 0 : 1;
 }

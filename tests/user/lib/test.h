@@ -20,6 +20,7 @@ enum {
     EBADF = 9,
     EFAULT = 14,
     EBUSY = 16,
+    ENODEV = 19,
     EINVAL = 22,
     ENOSYS = 38,
 };

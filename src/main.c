@@ -3,6 +3,7 @@
  * The kernel's life, read aloud: the boot core's list, the other cores' list, and the end.
  */
 #include "arch/arch.h"
+#include "drivers/e1000.h"
 #include "drivers/hpet.h"
 #include "drivers/i8042.h"
 #include "drivers/pci.h"
@@ -27,8 +28,10 @@
 #include "lib/selftest.h"
 #include "lib/text.h"
 #include "mm/page.h"
+#include "net/device.h"
 #include "proc/process.h"
 #include "proc/procfs_files.h"
+#include "proc/procfs_net.h"
 #include "proc/shutdown.h"
 #include "proc/tty.h"
 #include "sched/irq_thread.h"
@@ -269,6 +272,7 @@ static void prepare_files(void)
     if (fs_create_devices() != 0) /* needs: the archive unpacked, the devices registered */
         log_err("initrd: some of /dev could not be made");
     procfs_fill(arch_boot_cmdline()); /* needs: the archive unpacked */
+    procfs_net_create();              /* needs: /proc, the cards */
     report_memory();
     log_settle(); /* the boot's lines stand before the program's */
 }
@@ -371,8 +375,10 @@ void kmain(const char *cmdline)
     irq_spread();                                     /* needs: all cores that will be online */
     /* other cores run */
 
-    warp_check(); /* needs: all cores that will be online */
-    pci_probe();  /* needs: cores to bring the devices' interrupts to */
+    warp_check();     /* needs: all cores that will be online */
+    net_init();       /* needs: the softirqs; workqueues, whose threads its links' works need */
+    e1000_register(); /* before pci_probe(), which comes here */
+    pci_probe();      /* needs: cores to bring the devices' interrupts to */
     log_drain();
     start_kernel_threads(); /* needs: cores that run threads */
     start_first_thread();   /* needs: everything */

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""Ethernet frames through the whole way: the card, its interrupts and polls, the processes' queues,
+rcv_frame, snd_frame and the programs of user/. The other end is wire.py, which the kernel does not
+control."""
+
+import re
+from contextlib import ExitStack
+
+import pytest
+
+import programs
+from booting import boot, config_for
+from machine import Monitor, output_path
+from runs import Run, exited
+from wire import (HEADER, PROMPT, SHORTEST_ON_THE_WIRE, Flood, Wire, ask, counters, echo,
+                  random_frames, settled, start_echo)
+
+CARDS = [("pc", "e1000"), ("q35", "e1000e")]
+REQUESTS = 5  # that tests/user/frame_calls.c makes
+ANSWERS = 10  # of the shell, under load
+WINDOW = 32  # frames under way: fewer than a process's queue holds
+
+
+def shell(start, name, line, extra, **more):
+    """A machine whose shell runs a line, and then it ends."""
+    run = Run(name, cmdline=f'init=/bin/sh -- -c "{line}"', extra=tuple(extra), **more)
+    return start(config_for(run), run.limit, run.name)
+
+
+def soak(count):
+    return pytest.param(count, marks=pytest.mark.soak)
+
+
+@pytest.mark.parametrize("count", [1000, soak(100000)])
+@pytest.mark.parametrize("machine_type, card", CARDS)
+def test_frames_come_back(machine_type, card, count, machine):
+    """Frames of all lengths, runts and giants among them, byte for byte and in order. The card pads
+    what is too short; what is too long is dropped and counted, and hurts nothing."""
+    runts = [bytes([n]) * n for n in range(1, HEADER)]
+    giants = [b"\xee" * n for n in (1515, 1518, 1519, 1522, 1523, 2048, 4096, 9000, 16000)]
+    with Wire() as wire:
+        vm = shell(machine, f"frames-{card}-{count}",
+                   f"echoframes {count + len(runts)}; cat /proc/net/eth0", wire.options(card),
+                   machine=machine_type, limit=60 + count // 50)
+        vm.wait_line("echoframes: ready")
+        for giant in giants:
+            wire.send(giant)
+        assert echo(wire, runts, 1) == len(runts)
+        assert echo(wire, random_frames(count), WINDOW) == count
+        vm.wait_line(f"echoframes: {count + len(runts)} frames echoed, 0 not sent", exited(0))
+    seen = counters(vm.lines)
+    assert seen["giants"] == len(giants)
+    assert seen["frames"] == seen["queued"] == seen["sent"] == count + len(runts)
+    short = len(runts) + sum(len(frame) < SHORTEST_ON_THE_WIRE for frame in random_frames(count))
+    assert seen["undersized"] in (0, short)  # QEMU's e1000 keeps no such count
+    assert not any(seen[name] for name in ("overflowed", "runts", "bad", "no_room", "unheard"))
+
+
+# ---- the calls ------------------------------------------------------------------------------------
+
+
+def test_calls(machine):
+    """Results and errors of rcv_frame and snd_frame (tests/user/frame_calls.c)."""
+    with Wire() as wire:
+        run = Run("frame-calls", init=("frame_calls",), extra=tuple(wire.options("e1000e")))
+        vm = machine(config_for(run, programs.initrd_of("frame_calls")), run.limit, run.name)
+        vm.wait_line(r"eth0: link up, 1000 Mbit/s", forbid=run.forbid)
+        for _ in range(REQUESTS):
+            request = wire.receive()
+            length = int.from_bytes(request[15:17], "big")
+            for number in range(request[14]):
+                wire.send((request[:14] + bytes(3) + bytes([number]) + bytes(range(18, 256)) * 7)[:length])
+        vm.wait_line(r"frame_calls: \d{3} cases, 0 failed", r"frame_calls: \d cases, 0 failed",
+                     exited(0), forbid=run.forbid)
+
+
+def test_calls_without_a_card(machine):
+    """Arguments are looked at first; then it is said that there is no card."""
+    line = "ping 10.0.2.2; arping 10.0.2.2; frames; echoframes; cat /proc/net/queues"
+    vm = shell(machine, "frames-no-card", line, [])
+    vm.wait_exit()
+    said = [line for line in vm.lines if "no network card" in line or "pid" in line]
+    assert said == ["ping: /proc/net/eth0: there is no network card",
+                    "arping: /proc/net/eth0: there is no network card",
+                    "frames: there is no network card", "echoframes: there is no network card",
+                    "pid waiting taken dropped"]
+
+
+# ---- under load ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("machine_type, card, smp", [("pc", "e1000", 1), ("q35", "e1000e", 4)])
+def test_a_flood_starves_nobody(machine_type, card, smp, machine):
+    """While frames come as fast as the card takes them, the shell answers: the sender goes on until
+    it has. What was not echoed was dropped, and both sides count the same."""
+    frame = next(random_frames(1, seed=2))
+    with Wire() as wire:
+        run = Run(f"flood-{card}", cmdline="init=/bin/sh", machine=machine_type, smp=str(smp),
+                  extra=tuple(wire.options(card)))
+        vm = machine(config_for(run), run.limit, run.name)
+        vm.wait_text(PROMPT)
+        start_echo(vm)
+        with Flood(wire, frame) as flood:
+            while counters(ask(vm, "cat /proc/net/eth0"))["full_polls"] == 0 or flood.echoed == 0:
+                pass  # it has begun: the poll used up its budget, and frames come back
+            for number in range(ANSWERS):
+                assert f"still here {number}" in ask(vm, f"echo still here {number}")
+            sent = flood.stop()
+            seen = settled(vm, sent)
+            echoed = flood.finish()
+        assert sent == echoed + seen["overflowed"] + seen["no_room"]
+        assert seen["polls"] > seen["interrupts"]
+        vm.send("poweroff\r")
+        assert vm.wait_exit(forbid=run.forbid) == 0
+
+
+# ---- lines, links, the world outside -------------------------------------------------------------
+
+
+def test_two_cards_on_a_line(machine):
+    """Slots 4 and 8 of a PC have one line: each card gets its frames, and one that loses its link
+    says so. Programs speak by the first; with its link down nothing can be sent."""
+    path = output_path("frames-line", "qmp")
+    path.unlink(missing_ok=True)
+    with Wire("a") as a, Wire("b") as b:
+        run = Run("frames-line", cmdline="init=/bin/sh", machine="pc", extra=(
+            *a.options("e1000,addr=4"), *b.options("e1000,addr=8,mac=52:54:00:12:34:57"),
+            "-qmp", f"unix:{path},server=on,wait=off"))
+        vm = machine(config_for(run), run.limit, run.name)
+        vm.wait_text(PROMPT)
+        monitor = Monitor.of(path)
+        start_echo(vm, 50)
+        for frame in random_frames(30):
+            b.send(frame)
+        assert echo(a, random_frames(50), 8) == 50
+        while "echoframes: 50 frames echoed, 0 not sent" not in ask(vm, "cat /echoed"):
+            pass
+        while (seen := counters(ask(vm, "cat /proc/net/eth1")))["frames"] < 30:
+            pass
+        assert (seen["frames"], seen["unheard"], seen["sent"]) == (30, 30, 0)
+        assert counters(ask(vm, "cat /proc/net/eth0"))["frames"] == 50
+        shared = [line for line in ask(vm, "cat /proc/interrupts") if "eth0" in line]
+        assert len(shared) == 1 and re.search(r"\beth0, eth1\b", shared[0])
+
+        monitor.execute("set_link", name="card-a", up=False)
+        vm.wait_line("eth0: link down")
+        assert "10.0.2.2: I/O error" in ask(vm, "arping 10.0.2.2")
+        monitor.execute("set_link", name="card-a", up=True)
+        vm.wait_line("eth0: link up, 1000 Mbit/s")
+        start_echo(vm, 5)
+        assert echo(a, random_frames(5), 1) == 5
+        vm.send("poweroff\r")
+        assert vm.wait_exit(forbid=run.forbid) == 0
+
+
+def test_more_cards_than_vectors(machine):
+    """One core has ten vectors for devices. Cards that find three have them; one that finds fewer makes do
+    with one; without any it is refused in words. All that came up get their frames."""
+    cards = [f"52:54:00:12:34:{0x56 + i:x}" for i in range(6)]
+    with ExitStack() as stack:
+        wires = [stack.enter_context(Wire(f"w{i}")) for i in range(len(cards))]
+        extra = [word for wire, mac in zip(wires, cards) for word in
+                 wire.options(f"{'e1000' if mac == cards[0] else 'e1000e'},mac={mac}")]
+        run = Run("frames-vectors", cmdline="init=/bin/sh", smp="1", machine="pc",
+                  extra=tuple(extra))
+        vm = machine(config_for(run), run.limit, run.name)
+        vm.wait_text(PROMPT)
+        said = [line for line in vm.lines if ": e1000: " in line]
+        assert len(said) == len(cards)
+        names = {mac: name for line in said
+                 for name, mac in re.findall(r"(eth\d) is an \S+, address (\S+)", line)}
+        refused = [line for line in said if "it cannot interrupt: the card is left alone" in line]
+        assert len(names) + len(refused) == len(cards) and len(names) >= 2 and refused
+        for mac, wire in zip(cards, wires):
+            for frame in random_frames(5) if mac in names else ():
+                wire.send(frame)
+        for name in names.values():
+            while counters(ask(vm, f"cat /proc/net/{name}"))["frames"] < 5:
+                pass
+        vm.send("poweroff\r")
+        assert vm.wait_exit(forbid=run.forbid) == 0
+
+
+def test_ping(machine):
+    """QEMU's user network has hosts of its own, which answer without any network outside."""
+    capture = output_path("frames-ping", "pcap")
+    capture.unlink(missing_ok=True)
+    vm = shell(machine, "frames-ping", "arping 10.0.2.2; ping -c 2 10.0.2.2; ping -c 1 -w 50 10.0.2.77",
+               ["-netdev", "user,id=net,restrict=on", "-device", "e1000e,netdev=net",
+                "-object", f"filter-dump,id=dump,netdev=net,file={capture}"])
+    vm.wait_line(r"10.0.2.2 is at 52:55:0a:00:02:02, \d+ us",
+                 r"64 bytes from 10.0.2.2: seq=1 time=.* ms",
+                 r"64 bytes from 10.0.2.2: seq=2 time=.* ms", "10.0.2.2: 2 sent, 2 answered",
+                 "ping: 10.0.2.77: nobody there answers ARP", exited(1))
+    vm.wait_exit()
+    assert capture.read_bytes().count(bytes.fromhex("0800") + b"\x45\x00\x00\x54") == 4

@@ -9,7 +9,8 @@ from pages import copy_of_the_tree, follow
 from qemu import DEBUG_KERNEL, KERNEL, ROOT
 
 # Each block of commands of these is typed, in a copy of the tree, and prints what the page shows.
-FOLLOWED = ["procedure", "from-printf-to-the-wire", "application-processors", "source-tree"]
+FOLLOWED = ["procedure", "from-printf-to-the-wire", "from-the-wire-to-the-work",
+            "application-processors", "source-tree"]
 # Of these, the sections that begin with such a heading.
 SECTIONS = [("building-and-running", "make run"), ("boot-contract", "A menu entry"),
             ("parameters", "Examples"), ("system-call-gate", "The call by hand")]
@@ -30,7 +31,7 @@ def section(name, heading):
 
 @pytest.mark.parametrize("name, heading", [*((name, None) for name in FOLLOWED), *SECTIONS])
 def test_the_page_can_be_followed(name, heading):
-    if name == "from-printf-to-the-wire" and KERNEL == DEBUG_KERNEL:
+    if name.startswith("from-") and KERNEL == DEBUG_KERNEL:
         pytest.skip("the page shows the plain kernel's calls; in the debug kernel others are inlined")
     text = section(name, heading) if heading else page(name)
     _, typed = follow(copy_of_the_tree(f"page-{name}"), text)

@@ -20,7 +20,8 @@ def test_selftests(smp, kind, machine):
     status = vm.wait_exit()
     report = read_ktap(vm.lines)
     check(report, vm)
-    assert not [name for name in report.skipped if name.startswith("pci-")]
+    long = ["pci-stuck-line"] if int(smp) > 2 else []
+    assert [name for name in report.skipped if name.startswith("pci-")] == long
     assert status == 0
 
 

@@ -103,17 +103,6 @@ def test_long_lines(machine):
     finish(vm, run)
 
 
-def test_paste(machine):
-    """7000 bytes at once, while nobody reads: all of them come."""
-    run = Run("tty-paste", limit=120)
-    lines = [f"line {n:04}" for n in range(700)]
-    vm = start(machine, run)
-    typed(vm, "compute\r" + "\r".join(lines) + "\r", "compute")
-    for got in ["got 8: compute", *(f"got 10: {line}" for line in lines)]:
-        vm.wait_line(f".*{got}<0a>")  # behind the echo of what came meanwhile
-    finish(vm, run)
-
-
 def test_too_much(machine):
     """More than fits while nobody reads: the rest waits in the port, and none is lost."""
     run = Run("tty-too-much", limit=60, forbid=(PANIC, LOST))

@@ -252,6 +252,21 @@ static void start_sending(struct uart *uart)
         set_interrupts(uart, uart->ier | UART_IER_EMPTY);
 }
 
+/* Text into the ring, up to its end, a newline, or the ring's end. Returns: how many bytes. */
+static size_t fill_run(struct uart *uart, const char *text, size_t len)
+{
+    uint32_t place = uart->tx_head % TX_SIZE, room = TX_SIZE - tx_count(uart);
+    size_t max = TX_SIZE - place, run = 0;
+    if (max > room)
+        max = room;
+    if (max > len)
+        max = len;
+    for (uint8_t *to = &uart->tx[place]; run < max && text[run] != '\n'; run++)
+        to[run] = (uint8_t)text[run];
+    uart->tx_head += (uint32_t)run;
+    return run;
+}
+
 /* Text into the ring, in the terminal's form: a '\r' before every '\n'. Returns: how many bytes of
  * it fitted. */
 static size_t fill_ring(struct uart *uart, const char *text, size_t len)
@@ -259,13 +274,18 @@ static size_t fill_ring(struct uart *uart, const char *text, size_t len)
     size_t done = 0;
     if (tx_count(uart) == 0)
         uart->tx_moved_ns = arch_clock_ns();
-    for (; done < len; done++) {
-        uint32_t needed = text[done] == '\n' ? 2 : 1;
-        if (TX_SIZE - tx_count(uart) < needed)
-            break;
-        if (needed == 2)
+    while (done < len) {
+        size_t run = fill_run(uart, text + done, len - done);
+        done += run;
+        if (done < len && text[done] == '\n') {
+            if (TX_SIZE - tx_count(uart) < 2)
+                break;
             uart->tx[uart->tx_head++ % TX_SIZE] = '\r';
-        uart->tx[uart->tx_head++ % TX_SIZE] = (uint8_t)text[done];
+            uart->tx[uart->tx_head++ % TX_SIZE] = '\n';
+            done++;
+        } else if (run == 0) {
+            break;
+        }
     }
     return done;
 }

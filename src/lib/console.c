@@ -30,7 +30,7 @@
 
 static struct spinlock console_spinlock = SPINLOCK(RANK_CONSOLE, "console");
 static _Atomic uint32_t waiters;
-static struct console *_Atomic consoles;
+struct console *_Atomic console_list;
 static const char *selected[CONSOLES_MAX]; /* I: by the command line, in its order */
 static size_t selected_count;
 static const struct console_hooks *_Atomic hooks;
@@ -63,7 +63,7 @@ static bool claim(void)
 bool console_claim_in_panic(void)
 {
     bool claimed = claim();
-    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+    console_for_each (c) {
         if (console_takes_log(c))
             continue;
         log_begin_console_now(c);
@@ -96,20 +96,14 @@ bool console_wanted(void)
 
 /* ---- which there are ------------------------------------------------------------------------- */
 
-static struct console *load(struct console *_Atomic *link)
-{
-    /* acquire: pairs with the release in console_register */
-    return atomic_load_explicit(link, memory_order_acquire);
-}
-
 struct console *console_first(void)
 {
-    return load(&consoles);
+    return console_load(&console_list);
 }
 
 struct console *console_next(struct console *console)
 {
-    return load(&console->next);
+    return console_load(&console->next);
 }
 
 void console_select(const char *name)
@@ -131,7 +125,7 @@ static bool is_selected(const char *name)
 
 struct console *console_find(const char *name)
 {
-    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+    console_for_each (c) {
         if (strcmp(name, c->name) == 0)
             return c;
     }
@@ -153,7 +147,7 @@ struct console *console_preferred(void)
 void console_selection_ends(void)
 {
     struct console *preferred = console_preferred();
-    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+    console_for_each (c) {
         if (console_takes_log(c))
             return;
     }
@@ -165,13 +159,13 @@ void console_selection_ends(void)
 void console_register(struct console *console)
 {
     console_lock();
-    struct console *_Atomic *link = &consoles;
-    for (struct console *c = load(link); c != NULL; c = load(link))
+    struct console *_Atomic *link = &console_list;
+    for (struct console *c = console_load(link); c != NULL; c = console_load(link))
         link = &c->next;
     log_begin_console(console);
     atomic_store_explicit(&console->takes_log, is_selected(console->name), memory_order_relaxed);
     atomic_store_explicit(&console->next, NULL, memory_order_relaxed);
-    /* release: who finds the console (load) finds its fields too */
+    /* release: who finds the console (console_load) finds its fields too */
     atomic_store_explicit(link, console, memory_order_release);
     console_unlock();
     log_drain();
@@ -206,7 +200,7 @@ void console_line(const char *fmt, ...)
 
     console_lock();
     log_drain_locked();
-    for (struct console *c = console_first(); c != NULL; c = console_next(c))
+    console_for_each (c)
         console_write_line(c, text, len);
     console_unlock();
     log_drain();
@@ -311,7 +305,7 @@ size_t console_input_room(struct console *console)
 
 void console_flush(void)
 {
-    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+    console_for_each (c) {
         if (c->flush != NULL)
             c->flush(c);
     }

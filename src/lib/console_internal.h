@@ -28,6 +28,19 @@ bool console_claim_in_panic(void);
 /* Does somebody wait in console_lock()? A hint, to let them in. Context: any. */
 bool console_wanted(void);
 
+/* The first console; it and each one's `next` are read by this. */
+extern struct console *_Atomic console_list;
+
+static inline struct console *console_load(struct console *_Atomic *link)
+{
+    /* acquire: pairs with the release in console_register */
+    return atomic_load_explicit(link, memory_order_acquire);
+}
+
+#define console_for_each(c)                                                                        \
+    for (struct console *c = console_load(&console_list); (c) != NULL;                             \
+         (c) = console_load(&(c)->next))
+
 /* Does the console show the log? Context: any. */
 static inline bool console_takes_log(const struct console *console)
 {

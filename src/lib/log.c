@@ -614,11 +614,16 @@ static bool drain_one(struct console *console, enum drain how)
     return len > 0;
 }
 
-bool log_is_behind(const struct console *console)
+static inline bool is_behind(const struct console *console)
 {
     uint64_t slot = atomic_load_explicit(&console->log_slot, memory_order_relaxed);
     int64_t behind = position_diff(head_position(), slot);
     return behind > 0 && (behind > LOG_SLOTS || look_at(slot) != LOOK_UNFINISHED);
+}
+
+bool log_is_behind(const struct console *console)
+{
+    return is_behind(console);
 }
 
 /* Which consoles are asked. */
@@ -629,10 +634,10 @@ enum pending {
 };
 
 /* Is there a line to show? */
-static bool any_pending(enum pending where)
+static inline bool any_pending(enum pending where)
 {
-    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
-        if (!console_takes_log(c) || !log_is_behind(c))
+    console_for_each (c) {
+        if (!console_takes_log(c) || !is_behind(c))
             continue;
         if (where != PENDING_ANYWHERE && console_is_held(c))
             continue;
@@ -650,7 +655,7 @@ bool log_pending(void)
 /* Locks: caller holds console. */
 static void drain_some(void)
 {
-    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+    console_for_each (c) {
         if (!console_takes_log(c) || console_is_held(c))
             continue;
         for (int i = 0; i < DRAIN_LINES && drain_one(c, DRAIN_WHAT_FITS); i++)
@@ -662,20 +667,21 @@ void log_drain(void)
 {
     /* The first look passes over nothing, since `held` is sure under the lock alone. What is still
      * held, or has no room, after giving the lock back is left to who ends that (console.c). */
-    enum pending where = PENDING_ANYWHERE;
-    for (; any_pending(where) && console_try_lock(); where = PENDING_READY) {
+    bool more = any_pending(PENDING_ANYWHERE);
+    while (more && console_try_lock()) {
         drain_some();
         console_unlock();
         if (console_wanted())
             return; /* let it in; it drains when it is through */
         if (arch_work_due())
             return; /* this core has more to do than to print; it comes back */
+        more = any_pending(PENDING_READY);
     }
 }
 
 void log_drain_locked(void)
 {
-    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+    console_for_each (c) {
         if (!console_takes_log(c))
             continue;
         int64_t slots = position_diff(head_position(), c->shown.slot);
@@ -694,7 +700,7 @@ void log_settle(void)
 
 void log_flush_in_panic(void)
 {
-    for (struct console *c = console_first(); c != NULL; c = console_next(c)) {
+    console_for_each (c) {
         while (drain_one(c, DRAIN_FINAL))
             continue;
     }
@@ -728,7 +734,7 @@ void log_show_hidden_in_panic(void)
     log_flush_in_panic();
     for (unsigned n = found > LOG_HIDDEN_LINES ? found - LOG_HIDDEN_LINES : 0; n < found; n++) {
         long len = read_line(&last[n % LOG_HIDDEN_LINES], console_text, sizeof(console_text), true);
-        for (struct console *c = console_first(); c != NULL; c = console_next(c))
+        console_for_each (c)
             show_line(c, console_text, len);
     }
     console_flush();

@@ -79,7 +79,7 @@ static int fresh(void **state)
     memset(ring, 0, sizeof(ring));
     atomic_store(&log_head, LOG_SLOTS);
     log_set_console_level(LOG_INFO);
-    atomic_store(&consoles, NULL);
+    atomic_store(&console_list, NULL);
     atomic_store(&console_spinlock.taken, 0);
     selected_count = 0;
     console_select("first");

@@ -30,8 +30,6 @@
 
 static struct irq_stuck_rule stuck_rule = {.window = 100000, .limit = 99900};
 
-static DEFINE_PERCPU(uint64_t, irq_strays);
-
 /* ---- masks and pending edges ----------------------------------------------------------------- */
 
 void irq_update_mask(struct irq_desc *desc)
@@ -214,15 +212,10 @@ void irq_flow_level(struct irq_desc *desc)
 
 /* ---- the door -------------------------------------------------------------------------------- */
 
-uint64_t irq_strays_of(cpu_t cpu)
-{
-    return *percpu_of(cpu, irq_strays);
-}
-
 /* The vector means nothing here. */
 __attribute__((noinline)) static void take_stray(uint32_t vector)
 {
-    this_cpu(irq_strays)++;
+    arch_count(ARCH_COUNT_MISSED);
     arch_irq_eoi_stray((uint8_t)vector);
 }
 

@@ -210,9 +210,6 @@ struct irq_stat {
 /* A snapshot; zeros for a core that was never started. Context: any. */
 struct irq_stat irq_stat_of(uint32_t irq, cpu_t cpu);
 
-/* Device interrupts that this core took at a vector that meant nothing there. Context: any. */
-uint64_t irq_strays_of(cpu_t cpu);
-
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
 /* Make the tables, with this machine's I/O APIC inputs. Returns: 0, -ENOMEM. Context: boot cpu

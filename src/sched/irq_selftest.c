@@ -738,7 +738,7 @@ static uint64_t strays(void)
 {
     uint64_t sum = 0;
     cpumask_for_each (cpu, &smp_online)
-        sum += irq_strays_of(cpu);
+        sum += arch_counter_of(cpu, ARCH_COUNT_MISSED);
     return sum;
 }
 

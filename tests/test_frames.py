@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 import programs
-from booting import boot, config_for
+from booting import config_for
 from machine import Monitor, output_path
 from runs import Run, exited
 from wire import (HEADER, PROMPT, SHORTEST_ON_THE_WIRE, Flood, Wire, ask, counters, echo,

@@ -265,4 +265,39 @@ SHOOTDOWN = [
     Bug("shootdown", "NO_E1", ((TLB, WAIT_UNUSED, "        (void)wait;\n"),), STILL_USED),
 ]
 
-BUGS = [*RING, *REMOVAL, *INBOX, *LOGS, *IDLE, *SHOOTDOWN]
+FLOW, AFFINITY = "src/irq/flow.c", "src/irq/affinity.c"
+M1_OLD = """    bind(desc, between); /* step M1 */
+"""
+M2_VECTOR = """        route(desc, between); /* step M2 */
+"""
+M2_CORE = """    route(desc, to); /* step M2 */
+"""
+M3_LANDED = """    if (!wait_until_landed(desc)) /* step M3; the entries stay in force all the same */
+"""
+M3_IRR = """    while (waits_at(at))
+"""
+KEPT = """        desc->status |= DESC_PENDING;
+"""
+IN_PROGRESS = """    desc->status = (desc->status & ~(uint32_t)DESC_PENDING) | DESC_IN_PROGRESS;
+"""
+EDGE_LOST = "# delay-move: an interrupt was lost"
+NO_MEANING = r"# delay-move: \d+ interrupts came to where they meant nothing"
+MOVE = [
+    Bug("move", "MASKED", ((AFFINITY, M2_VECTOR, "        desc->chip->route(desc, to.cpu, to.vector);\n"
+                            "    desc->chip->mask(desc, true);\n"),
+                           (AFFINITY, M2_CORE, M2_CORE + "    desc->chip->mask(desc, false);\n")),
+        EDGE_LOST),
+    Bug("move", "NO_M1_OLD", ((AFFINITY, M1_OLD, ""),), NO_MEANING),
+    Bug("move", "DESTINATION_FIRST", (
+        (AFFINITY, M2_VECTOR, "        route(desc, (struct place){to.cpu, from.vector});\n"),),
+        NO_MEANING),
+    Bug("move", "NO_M3", ((AFFINITY, M3_LANDED, "    if (false)\n"),
+                          (AFFINITY, M3_IRR, "    while (false && waits_at(at))\n")), NO_MEANING,
+        every_time=True),
+    Bug("move", "NO_PENDING", ((FLOW, KEPT, ""),), EDGE_LOST),
+    Bug("move", "NO_IN_PROGRESS", ((FLOW, IN_PROGRESS, """
+    desc->status &= ~(uint32_t)DESC_PENDING;
+"""),), "# delay-move: two cores were in the handler at once"),
+]
+
+BUGS = [*RING, *REMOVAL, *INBOX, *LOGS, *IDLE, *SHOOTDOWN, *MOVE]

@@ -22,8 +22,11 @@
  * would leave that set, since the EOI would then name another vector), and only then it is written.
  *
  * All of it is done under irq_control, so vectors are taken and given by one at a time.
+ *
+ * models/move.pml goes through all interleavings of these steps.
  */
 #include "irq/irq_internal.h"
+#include "lib/delay.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 
@@ -199,7 +202,8 @@ static void unbind(struct irq_desc *desc, struct place at)
     struct irq_wait wait = irq_wait_begin();
     while (waits_at(at))
         irq_wait_turn(&wait, desc, "take its last interrupt");
-    irq_bind(at.cpu, at.vector, IRQ_FREE);
+    delay_at(DELAY_M4);
+    irq_bind(at.cpu, at.vector, IRQ_FREE); /* step M4 */
 }
 
 /* ---- first and last handler ------------------------------------------------------------------ */
@@ -239,13 +243,16 @@ static int move_edge(struct irq_desc *desc, struct place to)
 {
     struct place from = {desc->cpu, desc->vector};
     struct place between = {from.cpu, to.vector};
-    bind(desc, to); /* step M1 */
-    bind(desc, between);
+    delay_at(DELAY_M1);
+    bind(desc, to);      /* step M1 */
+    bind(desc, between); /* step M1 */
     uint64_t flags = spin_lock_irqsave(&desc->lock);
     if (between.vector != from.vector)
         route(desc, between); /* step M2 */
-    route(desc, to);
+    delay_at(DELAY_M2);
+    route(desc, to); /* step M2 */
     spin_unlock_irqrestore(&desc->lock, flags);
+    delay_at(DELAY_M3);
     if (!wait_until_landed(desc)) /* step M3; the entries stay in force all the same */
         log_warn("irq %u: an interrupt does not leave its controller", irq_number(desc));
     unbind(desc, from);

@@ -67,6 +67,10 @@ enum delay_step {
     DELAY_F5,
     DELAY_E1,
     DELAY_E2,
+    DELAY_M1, /* irq/affinity.c */
+    DELAY_M2,
+    DELAY_M3,
+    DELAY_M4,
     DELAY_STEPS,
 };
 

@@ -18,6 +18,7 @@
 #include "lib/text.h"
 #include "sched/thread.h"
 #include "smp/cores.h"
+#include "smp/delay_selftest.h"
 
 #define PATIENCE_NS UINT64_C(5000000000)
 #define WHILE_NS UINT64_C(10000000)
@@ -32,6 +33,7 @@ struct device {
     uint32_t value;   /* L */
     bool masked;      /* L */
     bool pending;     /* L: what it would have sent */
+    bool loses;       /* I: what comes while it is masked, as an input of the I/O APIC does */
     uint32_t irq;     /* I */
 };
 
@@ -49,7 +51,7 @@ static void device_raise(struct device *device)
 {
     uint64_t flags = spin_lock_irqsave(&device->lock);
     if (device->masked)
-        device->pending = true;
+        device->pending = !device->loses;
     else
         send(device);
     spin_unlock_irqrestore(&device->lock, flags);
@@ -131,6 +133,7 @@ struct listener {
     _Atomic uint32_t inside;   /* cores in the handler */
     _Atomic uint32_t overlaps; /* times that there were two */
     _Atomic bool stay;         /* the handler does not return while it is set */
+    uint32_t longest_us;       /* it stays so long, or a part of it */
     _Atomic uint32_t ends;     /* handlers that have come to their end */
 
     _Atomic uint32_t thread_calls;
@@ -150,6 +153,8 @@ static enum irq_result listen(uint32_t irq, void *dev)
     atomic_fetch_add(&listener->calls, 1);
     while (first && atomic_load(&listener->stay))
         arch_relax();
+    if (listener->longest_us != 0)
+        arch_udelay((uint32_t)(arch_ticks() / 16 % listener->longest_us));
     atomic_fetch_add(&listener->ends, 1);
     atomic_fetch_sub(&listener->inside, 1);
     return listener->answer;
@@ -765,6 +770,40 @@ static void test_move_flood(void)
     irq_free_msi(moving.irq);
 }
 SELFTEST("irq-move-flood", test_move_flood);
+
+/* ---- with delays at the steps of models/move.pml ------------------------------------------------
+ */
+
+static const struct delays move_delays = {
+    .steps = DELAY_RANGE(DELAY_M1, DELAY_M4), .one_in = 2, .longest_ns = 200000};
+
+/* One move after the other, with interrupts as `load` sends them. */
+static void move_slowly(void (*load)(void *), bool on_all)
+{
+    uint64_t strays_before = strays();
+    if (!start_moving(load, on_all))
+        return;
+    moving.loses = true;
+    watcher.longest_us = 200;
+    move_about();
+    end_moving();
+    selftest_expect(!atomic_load(&lost), "an interrupt was lost");
+    selftest_expect(atomic_load(&watcher.overlaps) == 0, "two cores were in the handler at once");
+    selftest_expect(strays() == strays_before, "%llu interrupts came to where they meant nothing",
+                    (unsigned long long)(strays() - strays_before));
+    expect_result("free", free_irq(moving.irq, &watcher), 0);
+    irq_free_msi(moving.irq);
+}
+
+static void test_delay_move(void)
+{
+    if (!delay_test_begin(&move_delays))
+        return;
+    move_slowly(raise_one_by_one, false);
+    move_slowly(raise_without_end, true);
+    delay_test_end();
+}
+SELFTEST("delay-move", test_delay_move);
 
 static void test_affinity_refused(void)
 {

@@ -127,6 +127,19 @@ static struct timer *take_due(struct timer_queue *queue)
     return timer;
 }
 
+/* The timer is its function's meanwhile; the debug kernel looks at how that comes back. */
+static void run(void (*fn)(struct timer *timer), struct timer *timer)
+{
+    if (!DEBUG_KERNEL) {
+        fn(timer);
+        return;
+    }
+    enum context context = timer->soft ? CONTEXT_SOFTIRQ : CONTEXT_HARDIRQ;
+    unsigned entered = context_enter_function(context, (uintptr_t)fn);
+    fn(timer);
+    context_leave(context, entered);
+}
+
 /* Locks: caller holds the queue's, which is given back meanwhile. `flags`: for that while. */
 static void call_function(struct timer_queue *queue, struct timer *timer, uint64_t flags)
 {
@@ -134,11 +147,7 @@ static void call_function(struct timer_queue *queue, struct timer *timer, uint64
     timer->queued = false;
     atomic_store_explicit(running, timer, memory_order_relaxed);
     spin_unlock_irqrestore(&queue->lock, flags);
-    enum context context = timer->soft ? CONTEXT_SOFTIRQ : CONTEXT_HARDIRQ;
-    unsigned entered = DEBUG_KERNEL ? context_enter_function(context, (uintptr_t)timer->fn) : 0;
-    timer->fn(timer);
-    if (DEBUG_KERNEL)
-        context_leave(context, entered);
+    run(timer->fn, timer);
     (void)spin_lock_irqsave(&queue->lock);
     /* release: pairs with timer_cancel(); the timer is its owner's from here on */
     atomic_store_explicit(running, NULL, memory_order_release);

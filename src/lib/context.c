@@ -135,7 +135,7 @@ struct who {
 
 static struct who who_of(enum context context)
 {
-    struct who who;
+    struct who who = {.text = ""};
     uintptr_t fn = *handler_of(context);
     if (fn != 0)
         (void)snprintf(who.text, sizeof(who.text), "%s (%s)", context_name(context),

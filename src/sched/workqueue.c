@@ -397,7 +397,8 @@ static bool cancel(struct work *work, struct timer *timer)
     work->delayed = false;
     work->cancellers++;
     spin_unlock_irqrestore(&work->lock, flags);
-    if (delayed)
+    ASSERT(timer != NULL || !delayed); /* else delayed_work_cancel_sync() was to be called */
+    if (timer != NULL && delayed)
         (void)timer_cancel(timer); /* its function, should it run now, finds nothing to do */
     if (taken)
         wake_all(&pool->finished);

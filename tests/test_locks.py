@@ -30,7 +30,7 @@ LAPICS = [*(f"{mode}_{verb}" for mode in ("xapic", "x2apic") for verb in ("read"
 # Who calls through a pointer, and what that can be.
 POINTERS = {
     **{name: LAPICS for name in (
-        "arch_ipi_send", "arch_ipi_send_irqs_off", "arch_ipi_send_all", "arch_ipi_send_others",
+        "arch_ipi_send", "arch_ipi_send_irqs_off", "send_from_nmi", "arch_ipi_send_all", "arch_ipi_send_others",
         "arch_timer_arm", "icr_send_late", "icr_wait", "lapic_eoi")},
     "irq_dispatch": ["message_handler"],  # a user vector's only handler; others are a device's
     "call_answer": [],                    # the function of the call, a path of its own
@@ -38,6 +38,10 @@ POINTERS = {
     "run_for_a_while": [],                # a softirq's function, and
     "leave_to_thread": [],                # ksoftirqd's waking: not in a handler
     "softirq_interrupt": [],
+    "nmi_from_outside": ["count_only", "answer_nmi"],  # what self-tests put in its report's place
+    "look_at_core": ["sched_is_idle"],
+    "guard": ["sched_is_idle"],
+    "watchdog_scan": ["sched_is_idle"],
     "spin_turn": ["answer_while_spinning"],
     "console_write_line": ["serial_write"],
     "console_is_ready": ["serial_is_ready"],
@@ -89,6 +93,8 @@ PATHS = {
     "softirq": ["softirq_raise", "softirq_interrupt"],
     "reschedule": ["reschedule_interrupt"],
     "call": ["call_on_async", "smp_call_interrupt"],
+    "nmi": ["nmi_from_outside", "arch_ask_where", "note_where"],
+    "watchdog": ["watchdog_scan", "watchdog_timer_interrupt", "guard"],
 }
 
 

@@ -88,7 +88,7 @@ static void demonstrate(void)
 /* Run a program with one or two arguments, in its own process. Returns: its number, or -1. */
 static pid_t run(const char *path, const char *name, const char *mode, const char *argument)
 {
-    pid_t child = vfork();
+    pid_t child = vfork(); /* NOLINT: the child does nothing but its execve */
     if (child == 0) {
         execl(path, name, mode, argument, (char *)NULL);
         _exit(127);

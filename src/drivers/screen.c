@@ -218,6 +218,8 @@ int screen_init(bool look)
     int error = arch_screen_map(look, &screen->hardware);
     if (error == 0)
         error = make_text(screen);
+    if (error == -ENOMEM)
+        log_warn("screen: not enough memory for it");
     if (error != 0)
         return error;
     screen->in_pairs =

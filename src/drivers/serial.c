@@ -101,30 +101,30 @@ enum {
 struct uart {
     struct console console;
     const char *name; /* I: on the PC */
+    int64_t limit_ns; /* I: that an empty transmitter may take to send what it takes, */
+    unsigned burst;   /* I: so many bytes */
     uint16_t port;    /* I */
     uint8_t isa_irq;  /* I */
     bool found;       /* I: it is there */
+    uint64_t look_ns; /* I: after which its FIFO may be full */
     bool started;     /* I: what is in the ring goes out by itself */
     bool by_looking;  /* I: there is no interrupt, a timer looks at it */
-    unsigned burst;   /* I: bytes that an empty transmitter takes */
-    int64_t limit_ns; /* I: that it may take to send them */
-    uint64_t look_ns; /* I: after which its FIFO may be full */
 
-    struct spinlock lock;
     bool lock_is_lost;     /* P: the core that panics: its holder will not give it back */
     uint8_t ier;           /* L: which interrupts are on */
+    bool dead;             /* L: it does not take anything */
+    bool room_wanted;      /* L: somebody is to be told of room */
+    struct spinlock lock;  /* L */
+    uint64_t dead_since;   /* L: ns, or of the last look at it */
+    uint64_t tx_moved_ns;  /* L: when the device last took something, or there was nothing */
     uint8_t tx[TX_SIZE];   /* L: positions tx_tail..tx_head-1, modulo the size */
     uint32_t tx_head;      /* L */
     uint32_t tx_tail;      /* L */
-    uint64_t tx_moved_ns;  /* L: when the device last took something, or there was nothing */
-    bool room_wanted;      /* L: somebody is to be told of room */
-    bool dead;             /* L */
-    uint64_t dead_since;   /* L: ns, or of the last look at it */
-    bool receiving;        /* L: somebody takes bytes, and alone passes them on */
-    bool receive_again;    /* L: he is to look once more */
-    bool look_queued;      /* L: the timer is on */
     struct timer look;     /* by who set look_queued */
     _Atomic uint32_t lost; /* times that bytes were lost */
+    bool look_queued;      /* L: the timer is on */
+    bool receiving;        /* L: somebody takes bytes, and alone passes them on */
+    bool receive_again;    /* L: he is to look once more */
     bool lost_said;        /* P: who receives */
 };
 

@@ -46,7 +46,7 @@ static cpu_t last_guard; /* P: boot core */
 /* ---- looking --------------------------------------------------------------------------------- */
 
 /* Taking the call is the answer. */
-static void answer(void *arg)
+static void take_question(void *arg)
 {
     (void)arg;
 }
@@ -66,7 +66,7 @@ static void end_silence(struct watched *core, cpu_t cpu)
     core->looks = 0;
 }
 
-static void report(struct watched *core, cpu_t cpu)
+static void report_silence(struct watched *core, cpu_t cpu)
 {
     log_warn("watchdog: core %u has not answered for %llu s", cpu,
              (unsigned long long)(core->silent_ns / NS_PER_SECOND));
@@ -74,7 +74,7 @@ static void report(struct watched *core, cpu_t cpu)
     atomic_store_explicit(&core->reported, true, memory_order_relaxed);
 }
 
-static void look_at(cpu_t cpu)
+static void look_at_core(cpu_t cpu)
 {
     struct watched *core = percpu_of(cpu, watched);
     uint64_t now = arch_clock_ns(), passed = now - core->last_look_ns;
@@ -92,14 +92,14 @@ static void look_at(cpu_t cpu)
     core->silent_ns += passed < LOOK_MAX_NS ? passed : LOOK_MAX_NS;
     core->looks++;
     if (core->looks >= LOOKS_MIN && core->silent_ns >= limit_ns && !watchdog_has_reported(cpu))
-        report(core, cpu);
+        report_silence(core, cpu);
 }
 
 /* ---- who looks at the boot core -------------------------------------------------------------- */
 
 static void guard(struct timer *timer)
 {
-    look_at(BOOT_CORE);
+    look_at_core(BOOT_CORE);
     const struct core_call *question = &percpu_of(BOOT_CORE, watched)->question;
     if (atomic_load_explicit(&question->busy, memory_order_relaxed) || !is_asleep(BOOT_CORE))
         timer_start(timer, LOOK_NS);
@@ -151,7 +151,7 @@ void watchdog_scan(void)
     atomic_store_explicit(&last_scan_ns, arch_clock_ns(), memory_order_relaxed);
     cpumask_for_each (cpu, &smp_online) {
         if (cpu != BOOT_CORE)
-            look_at(cpu);
+            look_at_core(cpu);
     }
     if (!core_is_idle(BOOT_CORE) && !watchdog_is_guarded())
         appoint_guard();
@@ -161,7 +161,7 @@ void watchdog_start(uint32_t seconds, bool (*is_idle)(cpu_t cpu))
 {
     core_is_idle = is_idle;
     cpumask_for_each (cpu, &smp_online)
-        percpu_of(cpu, watched)->question.fn = answer;
+        percpu_of(cpu, watched)->question.fn = take_question;
     atomic_store_explicit(&last_scan_ns, arch_clock_ns(), memory_order_relaxed);
     uint64_t flags = arch_irq_save(); /* the scan is running */
     limit_ns = seconds * NS_PER_SECOND;

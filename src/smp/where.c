@@ -32,7 +32,7 @@ static void (*_Atomic nmi_hook)(void);
 
 /* ---- one report ------------------------------------------------------------------------------ */
 
-static void ask(const struct cpumask *cores)
+static void ask_cores(const struct cpumask *cores)
 {
     cpumask_for_each (cpu, cores) {
         answers_before[cpu] = arch_where_answers(cpu);
@@ -78,14 +78,14 @@ static void have_it_shown(void)
 }
 
 /* `heading` may be NULL. */
-static bool report(const struct cpumask *cores, const char *heading)
+static bool report_cores(const struct cpumask *cores, const char *heading)
 {
     /* acquire, and the release below: answers_before */
     if (atomic_exchange_explicit(&reporting, true, memory_order_acquire))
         return false;
     if (heading != NULL)
         log_warn("%s", heading);
-    ask(cores);
+    ask_cores(cores);
     wait_for_answers(cores);
     cpumask_for_each (cpu, cores)
         log_core(cpu);
@@ -98,14 +98,14 @@ static bool report(const struct cpumask *cores, const char *heading)
 
 bool where_report(const struct cpumask *cores)
 {
-    return report(cores, NULL);
+    return report_cores(cores, NULL);
 }
 
 bool where_report_core(cpu_t cpu)
 {
     struct cpumask one = {0};
     cpumask_set(&one, cpu);
-    return report(&one, NULL);
+    return report_cores(&one, NULL);
 }
 
 /* ---- NMIs from outside ----------------------------------------------------------------------- */
@@ -145,7 +145,7 @@ void nmi_from_outside(void)
         return; /* it says all that there is to say */
     if (hook != NULL)
         hook();
-    else if (is_new_event() && !(is_time() && report(&smp_online, all_cores)))
+    else if (is_new_event() && !(is_time() && report_cores(&smp_online, all_cores)))
         atomic_fetch_add_explicit(&counted, 1, memory_order_relaxed);
 }
 

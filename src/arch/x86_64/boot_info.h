@@ -65,7 +65,7 @@ struct boot_info {
     paddr_t rsdp_address;        /* where it lies; 0: unknown */
 
     struct boot_framebuffer framebuffer;
-    bool asked_for_screen; /* the loader read the kernel's header, which asks for one */
+    bool asked_for_screen;      /* the loader read the kernel's header, which asks for one */
     char loader[BOOT_NAME_MAX]; /* the loader's name, "" if it gave none */
 
     size_t bad_offset; /* of the first part of the loader's data that made no sense; 0: none */

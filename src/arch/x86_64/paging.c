@@ -361,11 +361,14 @@ static bool in_mapping_area(uintptr_t va)
     return kernel_root != NULL && va >= KVA_BASE && va < kva_next;
 }
 
-/* What maps the page of `va` there; 0 if nothing does. */
+/* What maps the page of `va` there; 0 if nothing does. Small pages do, all of them. A walk apart
+ * from entry_for(), which can come to a lock: backtraces are made in NMIs. */
 static uint64_t mapping_area_entry(uintptr_t va)
 {
-    const uint64_t *entry = entry_for(kernel_root, va, LEVEL_PAGE, false);
-    return entry != NULL ? *entry : 0;
+    uint64_t entry = kernel_root[index_at(va, LEVEL_TOP)];
+    for (int at = LEVEL_TOP - 1; at >= LEVEL_PAGE && (entry & PTE_PRESENT) != 0; at--)
+        entry = table_of(entry)[index_at(va, at)];
+    return entry;
 }
 
 bool paging_is_guard(uintptr_t va)

@@ -89,27 +89,27 @@ static bool is_refused(const struct boot_framebuffer *screen)
     return why != NULL;
 }
 
-int arch_screen_map(bool look, struct arch_screen *out)
+int arch_screen_map(bool look, struct arch_screen *screen)
 {
-    struct boot_framebuffer screen = boot_info.framebuffer;
-    if (screen.present && is_refused(&screen))
+    struct boot_framebuffer named = boot_info.framebuffer;
+    if (named.present && is_refused(&named))
         return -EINVAL;
     look = look || boot_info.asked_for_screen; /* one that sets no mode leaves the firmware's */
-    if (!screen.present && (!look || !find_vga_text(&screen)))
+    if (!named.present && (!look || !find_vga_text(&named)))
         return -ENODEV;
-    void *memory = map_physical(screen.address, framebuffer_bytes(&screen), PROT_W | PROT_COMBINE);
+    void *memory = map_physical(named.address, framebuffer_bytes(&named), PROT_W | PROT_COMBINE);
     if (memory == NULL)
         return -ENOMEM;
-    *out = (struct arch_screen){
-        .kind = screen.type == BOOT_FRAMEBUFFER_TEXT ? ARCH_SCREEN_TEXT : ARCH_SCREEN_PIXELS,
+    *screen = (struct arch_screen){
+        .kind = named.type == BOOT_FRAMEBUFFER_TEXT ? ARCH_SCREEN_TEXT : ARCH_SCREEN_PIXELS,
         .memory = memory,
-        .pitch = screen.pitch,
-        .width = screen.width,
-        .height = screen.height,
-        .pixel_bytes = (uint8_t)framebuffer_pixel_bytes(&screen),
-        .red = screen.red,
-        .green = screen.green,
-        .blue = screen.blue,
+        .pitch = named.pitch,
+        .width = named.width,
+        .height = named.height,
+        .pixel_bytes = (uint8_t)framebuffer_pixel_bytes(&named),
+        .red = named.red,
+        .green = named.green,
+        .blue = named.blue,
     };
     return 0;
 }

@@ -12,7 +12,7 @@
 static DEFINE_PERCPU(struct arch_where, where);
 static DEFINE_PERCPU(_Atomic uint32_t, answers);
 
-static void note(const struct trap_frame *frame)
+static void note_where(const struct trap_frame *frame)
 {
     struct arch_where *here = this_cpu_ptr(where);
     here->pc = frame->rip;
@@ -25,17 +25,17 @@ static void note(const struct trap_frame *frame)
 
 int arch_ask_where(cpu_t cpu)
 {
-    return trap_ask_by_nmi(cpu, note);
+    return trap_ask_by_nmi(cpu, note_where);
 }
 
 void arch_note_where(void)
 {
-    note(trap_nmi_frame());
+    note_where(trap_nmi_frame());
 }
 
 uint32_t arch_where_answers(cpu_t cpu)
 {
-    /* acquire: pairs with note() */
+    /* acquire: pairs with note_where() */
     return atomic_load_explicit(percpu_of(cpu, answers), memory_order_acquire);
 }
 

@@ -11,6 +11,7 @@
 
 #include "irq/doorbell.h"
 #include "irq/irq.h"
+#include "irq/timer.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/selftest.h"
@@ -478,23 +479,25 @@ static bool start_staying(struct device *device, struct listener *listener)
     return true;
 }
 
-static void end_stay(void *arg)
+static struct listener *staying;
+
+static void end_stay(struct timer *timer)
 {
-    struct listener *listener = arg;
-    thread_sleep(WHILE_NS);
-    atomic_store(&listener->stay, false);
+    (void)timer;
+    atomic_store(&staying->stay, false);
 }
 
-/* Free `listener` while a core is in it. */
+/* Free `listener` while a core is in it. What ends that is a timer of this core: a thread might be
+ * put on the core that stays. */
 static void free_running(struct device *device, struct listener *listener)
 {
-    struct thread *helper = thread_create("end stay", end_stay, listener, NULL);
-    if (!selftest_expect(helper != NULL, "no thread"))
-        return;
+    static struct timer timer = TIMER(end_stay);
+    staying = listener;
+    timer_start(&timer, WHILE_NS);
     expect_result("free", free_irq(device->irq, listener), 0);
     selftest_expect(atomic_load(&listener->ends) == atomic_load(&listener->calls),
                     "it was freed while a core was in it");
-    thread_join(helper);
+    (void)timer_cancel(&timer);
 }
 
 static void test_free_running(void)

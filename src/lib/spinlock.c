@@ -8,6 +8,7 @@
  */
 #include "lib/spinlock.h"
 
+#include "lib/context.h"
 #include "lib/log.h"
 
 #define REPORT_NS UINT64_C(1000000000)
@@ -30,7 +31,8 @@ static void wait_turn(const struct spinlock *lock, uint64_t since_ns, bool *repo
         log_warn("core %u has waited 1 s for the lock \"%s\"", arch_cpu(), lock->name);
         if (DEBUG_KERNEL)
             lock_debug_log_holder(lock);
-        log_drain(); /* nobody else may be awake to show it */
+        if (!in_hardirq())
+            log_drain(); /* nobody else may be awake to show it */
     }
 }
 

@@ -300,4 +300,31 @@ MOVE = [
 """),), "# delay-move: two cores were in the handler at once"),
 ]
 
-BUGS = [*RING, *REMOVAL, *INBOX, *LOGS, *IDLE, *SHOOTDOWN, *MOVE]
+TRAP = "src/arch/x86_64/trap.c"
+N1 = """    delay_at(DELAY_N1);
+    /* step N1 */
+    if (atomic_exchange_explicit(percpu_of(cpu, nmi_asked), fn, memory_order_release) != NULL)
+        return 0;
+"""
+N2 = """    delay_at(DELAY_N2);
+    int error = arch_ipi_send_nmi(cpu); /* step N2 */
+"""
+N3 = """        atomic_exchange_explicit(this_cpu_ptr(nmi_asked), NULL, memory_order_acquire);
+"""
+ANSWER = """        asked(frame);
+        return;
+"""
+FROM_OUTSIDE = r"# delay-nmi: \d+ NMIs were taken for such from outside"
+NMI = [
+    Bug("nmi", "SEND_FIRST", ((TRAP, N1, ""), (TRAP, N2, N2 + N1.replace(
+        "return 0", "return error"))), FROM_OUTSIDE),
+    Bug("nmi", "ALWAYS_SEND", ((TRAP, "release) != NULL)\n        return 0;\n", "release) != NULL)\n"
+                                "        return arch_ipi_send_nmi(cpu);\n"),), FROM_OUTSIDE),
+    Bug("nmi", "CLEAR_LATE", (
+        (TRAP, N3, "        atomic_load_explicit(this_cpu_ptr(nmi_asked), memory_order_acquire);\n"),
+        (TRAP, ANSWER, "        asked(frame);\n        atomic_store_explicit("
+                       "this_cpu_ptr(nmi_asked), NULL, memory_order_relaxed);\n        return;\n")),
+        "# delay-nmi: a question was not answered", every_time=True),
+]
+
+BUGS = [*RING, *REMOVAL, *INBOX, *LOGS, *IDLE, *SHOOTDOWN, *MOVE, *NMI]

@@ -71,6 +71,10 @@ enum delay_step {
     DELAY_M2,
     DELAY_M3,
     DELAY_M4,
+    DELAY_N1, /* arch/x86_64/trap.c */
+    DELAY_N2,
+    DELAY_N3,
+    DELAY_N4,
     DELAY_STEPS,
 };
 

@@ -229,6 +229,7 @@ static void handle_nmi(const struct trap_frame *frame)
         stop_note_frame(frame); /* unless it came to grief before */
         stop_here();
     }
+    delay_at(DELAY_N3);
     /* step N3; acquire: pairs with step N1: what the asker wrote before is seen */
     nmi_function asked =
         atomic_exchange_explicit(this_cpu_ptr(nmi_asked), NULL, memory_order_acquire);
@@ -236,6 +237,7 @@ static void handle_nmi(const struct trap_frame *frame)
         asked(frame);
         return;
     }
+    delay_at(DELAY_N4);
     atomic_fetch_add_explicit(this_cpu_ptr(nmi_count), 1, memory_order_relaxed); /* step N4 */
     nmi_from_outside();
 }
@@ -243,9 +245,11 @@ static void handle_nmi(const struct trap_frame *frame)
 /* models/nmi.pml goes through all interleavings of the steps N1 to N4. */
 int trap_ask_by_nmi(cpu_t cpu, nmi_function fn)
 {
+    delay_at(DELAY_N1);
     /* step N1 */
     if (atomic_exchange_explicit(percpu_of(cpu, nmi_asked), fn, memory_order_release) != NULL)
         return 0;
+    delay_at(DELAY_N2);
     int error = arch_ipi_send_nmi(cpu); /* step N2 */
     if (error != 0)                     /* the next one who asks shall try again */
         atomic_store_explicit(percpu_of(cpu, nmi_asked), NULL, memory_order_relaxed);

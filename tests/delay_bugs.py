@@ -240,7 +240,7 @@ SELF = """    if (cpumask_test_and_clear(&others, arch_cpu())) /* step F4 */
         flush_here(&flush);
 """
 CALL_OTHERS = """    if (cpumask_next(&others, 0) != CPU_NONE)
-        (void)call_on_many(&others, flush_here, &flush);
+        (void)call_on_many(&others, flush_as_asked, &flush);
 """
 WAIT_UNUSED = """        while (cpumask_test(&space->cores, cpu))
             core_wait_turn(&wait, cpu, "leave an address space");

@@ -116,14 +116,20 @@ static void settle(struct irq_action *action)
     irq_let_go(desc);
 }
 
-/* What an irq's thread calls for its wakes. */
+/*
+ * What an irq's thread calls for its wakes. A wake may be late: the thread, called by the one
+ * before it, has done its work too. Then nothing is owed, and disable_irq() may have returned.
+ */
 static void run_thread_fn(void *arg)
 {
     struct irq_action *action = arg;
     struct irq_desc *desc = action->desc;
     uint64_t flags = spin_lock_irqsave(&desc->lock);
+    bool owes = action->thread_owes;
     action->thread_again = false;
     spin_unlock_irqrestore(&desc->lock, flags);
+    if (!owes)
+        return;
 
     enum irq_result result = action->thread_fn(irq_number(desc), action->dev);
 

@@ -443,6 +443,67 @@ static void test_thread(void)
 }
 SELFTEST("irq-thread", test_thread);
 
+/* The test in place of an irq's thread, so that it runs when the test wants it. */
+static void (*thread_run)(void *arg);
+static void *thread_arg;
+static _Atomic uint64_t thread_wakes;
+
+static struct irq_thread *take_thread(const char *name, void (*run)(void *arg), void *arg)
+{
+    static char somewhere;
+    (void)name;
+    thread_run = run;
+    thread_arg = arg;
+    return (struct irq_thread *)(void *)&somewhere;
+}
+
+static void count_wake(struct irq_thread *thread)
+{
+    (void)thread;
+    atomic_fetch_add(&thread_wakes, 1);
+}
+
+static uint64_t wakes_of(const void *arg)
+{
+    (void)arg;
+    return atomic_load(&thread_wakes);
+}
+
+static void no_stop(struct irq_thread *thread)
+{
+    (void)thread;
+}
+
+/* A second wake comes after the thread was called for the first, and before it begins: one call of
+ * the thread function is for both, and then nothing is left that disable_irq() did not wait for. */
+static void test_late_wake(void)
+{
+    static const struct irq_thread_hooks by_hand = {
+        .start = take_thread, .wake = count_wake, .stop = no_stop};
+    static struct device device;
+    static struct listener listener;
+    const struct irq_thread_hooks *hooks = irq_thread_hooks;
+    listener = (struct listener){.answer = IRQ_WAKE_THREAD};
+    if (!device_init(&device))
+        return;
+    atomic_store(&thread_wakes, 0);
+    irq_thread_hooks = &by_hand;
+    expect_result(
+        "request",
+        request_threaded_irq(device.irq, listen, listen_in_thread, 0, "by hand", &listener), 0);
+    raise_and_wait(&device, 2);
+    selftest_expect(wait_for_value(wakes_of, NULL, 2), "the thread was not woken twice");
+    thread_run(thread_arg);
+    thread_run(thread_arg);
+    selftest_expect(atomic_load(&listener.thread_calls) == 1,
+                    "1 call of the thread function expected, %u seen",
+                    atomic_load(&listener.thread_calls));
+    expect_result("free", free_irq(device.irq, &listener), 0);
+    irq_thread_hooks = hooks;
+    irq_free_msi(device.irq);
+}
+SELFTEST("irq-late-wake", test_late_wake);
+
 /* ---- cores ----------------------------------------------------------------------------------- */
 
 static cpu_t last_online(void)

@@ -72,7 +72,7 @@ struct irq_action {
 };
 
 /*
- * L: its own lock. C: changed under irq_control and the lock, with DESC_CHANGING set and
+ * L: its own lock. C: changed under irq_control and the lock, with an obstacle set and
  * DESC_IN_PROGRESS not, so that handlers can be called with the lock dropped. T: irq_table_lock.
  * A power of two in size: an index becomes an address by a shift.
  */

@@ -2,10 +2,10 @@
 /*
  * Handlers come and go; irqs are held back and let go.
  *
- * The chain of an irq's handlers is walked with no lock. So it is changed only while nobody walks
- * it: the changer sets DESC_CHANGING, which keeps interrupts from the handlers as disable_irq()
- * does, waits until DESC_IN_PROGRESS is gone, changes it, and lets the irq go. irq_control makes
- * sure that there is one changer.
+ * Interrupts walk the chain of an irq's handlers with no lock. So it is changed only while none
+ * does: the changer sets DESC_CHANGING, which keeps interrupts from the handlers as disable_irq()
+ * does, waits until DESC_IN_PROGRESS is gone, changes it under the irq's lock, which reports hold,
+ * and lets the irq go. irq_control makes sure that there is one changer.
  */
 #include "irq/irq_internal.h"
 #include "lib/debug.h"
@@ -75,6 +75,14 @@ static void clear_obstacle(struct irq_desc *desc, enum irq_desc_status obstacle)
     uint64_t flags = spin_lock_irqsave(&desc->lock);
     desc->status &= ~(uint32_t)obstacle;
     irq_let_go(desc);
+    spin_unlock_irqrestore(&desc->lock, flags);
+}
+
+/* Change a link of the chain, which no interrupt walks now; a report may. */
+static void set_link(struct irq_desc *desc, struct irq_action **link, struct irq_action *action)
+{
+    uint64_t flags = spin_lock_irqsave(&desc->lock);
+    *link = action;
     spin_unlock_irqrestore(&desc->lock, flags);
 }
 
@@ -269,7 +277,7 @@ static void install_behind(struct irq_desc *desc, struct irq_action *action)
         last = last->next;
     set_obstacle(desc, DESC_CHANGING);
     wait_for_handlers(desc);
-    last->next = action;
+    set_link(desc, &last->next, action);
     clear_obstacle(desc, DESC_CHANGING);
 }
 
@@ -348,7 +356,7 @@ static struct irq_action *uninstall(struct irq_desc *desc, const void *dev)
     bool last = desc->actions == action && action->next == NULL;
     set_obstacle(desc, last ? DESC_NO_HANDLER : DESC_CHANGING);
     wait_for_handlers(desc);
-    *place = action->next;
+    set_link(desc, place, action->next);
     if (last)
         irq_drop_vector(desc);
     else

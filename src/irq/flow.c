@@ -49,7 +49,8 @@ static bool may_run(const struct irq_desc *desc)
 
 /*
  * Deliver an edge that was kept: through the Local APIC, since whoever calls this is in some other
- * context than the handlers'. If the ICR stays busy the edge stays kept, for the next interrupt.
+ * context than the handlers'. If the ICR stays busy the edge stays kept, for the next interrupt or
+ * irq_kick_pending(), whichever is first.
  */
 static void send_again(struct irq_desc *desc)
 {
@@ -64,6 +65,16 @@ void irq_let_go(struct irq_desc *desc)
     irq_update_mask(desc);
     if ((desc->status & DESC_PENDING) != 0 && may_run(desc))
         send_again(desc);
+}
+
+void irq_kick_pending(void)
+{
+    for (uint32_t irq = 0; irq < irq_count; irq++) {
+        struct irq_desc *desc = &irq_descs[irq];
+        spin_lock(&desc->lock);
+        irq_let_go(desc);
+        spin_unlock(&desc->lock);
+    }
 }
 
 /* ---- lines that nobody handles --------------------------------------------------------------- */

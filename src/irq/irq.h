@@ -222,6 +222,12 @@ int irq_cpu_prepare(cpu_t cpu);
 /* From now on device interrupts may go to core `cpu`. Context: thread. */
 void irq_cpu_online(cpu_t cpu);
 
+/*
+ * Send again the edges that wait with nothing in their way: the command register was busy when they
+ * were let go. For the scan (smp/scan.c). Context: hardirq. Locks: takes irq_desc.
+ */
+void irq_kick_pending(void);
+
 /* The first irq that is not an I/O APIC input's. Context: any. */
 uint32_t irq_first_message(void);
 

@@ -356,6 +356,33 @@ static void test_disable(void)
 }
 SELFTEST("irq-disable", test_disable);
 
+/* The edge that waits cannot be sent when the irq is let go; the scan does it later. */
+static void test_late_edge(void)
+{
+    static struct device device;
+    static struct listener listener;
+    listener = (struct listener){.answer = IRQ_HANDLED};
+    if (!arch_ipi_hold(false)) {
+        selftest_skip("needs a command register that can be busy");
+        return;
+    }
+    if (!device_init(&device))
+        return;
+    expect_result("request", request_irq(device.irq, listen, 0, "late", &listener), 0);
+    disable_irq(device.irq);
+    raise_and_wait(&device, 1);
+    (void)arch_ipi_hold(true);
+    enable_irq(device.irq);
+    (void)arch_ipi_hold(false);
+    uint64_t flags = arch_irq_save();
+    irq_kick_pending();
+    arch_irq_restore(flags);
+    selftest_expect(wait_for_value(calls_of, &listener, 1), "what could not be sent is lost");
+    expect_result("free", free_irq(device.irq, &listener), 0);
+    irq_free_msi(device.irq);
+}
+SELFTEST("irq-late-edge", test_late_edge);
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 /* Its thread function does not return before the test wants it. */

@@ -7,10 +7,12 @@
  * A count seen once may be a ring on its way, so it is looked at again a moment later and only what
  * is still there then is rung again. Both spans together stay under a second.
  *
- * Softirqs for which a core could not interrupt itself are found here, too.
+ * Softirqs for which a core could not interrupt itself are found here, too, and edges of devices
+ * that could not be sent once more.
  */
 #include <stdatomic.h>
 
+#include "irq/irq.h"
 #include "irq/softirq.h"
 #include "irq/timer.h"
 #include "smp/call.h"
@@ -46,6 +48,7 @@ static void kick_softirqs(void)
 static void scan(struct timer *timer)
 {
     kick_softirqs();
+    irq_kick_pending();
     bool waits = anything_waits();
     where_tell_counted();
     watchdog_scan();

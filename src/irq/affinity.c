@@ -253,7 +253,9 @@ static int move_edge(struct irq_desc *desc, struct place to)
     route(desc, to); /* step M2 */
     spin_unlock_irqrestore(&desc->lock, flags);
     delay_at(DELAY_M3);
-    if (!wait_until_landed(desc)) /* step M3; the entries stay in force all the same */
+    /* step M3; what has not left after a second is not waited for: should it come after all, it
+     * finds the vector free, and is counted as missed */
+    if (!wait_until_landed(desc))
         log_warn("irq %u: an interrupt does not leave its controller", irq_number(desc));
     unbind(desc, from);
     if (between.vector != from.vector)

@@ -170,13 +170,15 @@ void timer_interrupt(void)
     spin_unlock(&queue->lock);
 }
 
-/* SOFTIRQ_TIMER. */
+/* SOFTIRQ_TIMER: those that are due by now. One that starts itself anew comes in the next round. */
 static void call_soft_timers(void)
 {
     struct timer_queue *queue = this_cpu_ptr(timer_queue);
+    struct list_node todo; /* L: the queue's lock: timer_cancel() takes one out of here, too */
     uint64_t flags = spin_lock_irqsave(&queue->lock);
-    while (!list_is_empty(&queue->due)) {
-        struct timer *timer = timer_of(queue->due.next);
+    list_take_all(&todo, &queue->due);
+    while (!list_is_empty(&todo)) {
+        struct timer *timer = timer_of(todo.next);
         list_remove(&timer->node);
         call_function(queue, timer, flags);
     }

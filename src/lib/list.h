@@ -54,3 +54,11 @@ static inline void list_remove(struct list_node *node)
     node->prev->next = node->next;
     node->next->prev = node->prev;
 }
+
+/* Make `to` the list of all that is in `from`, which is empty then. */
+static inline void list_take_all(struct list_node *to, struct list_node *from)
+{
+    list_push_front(from, to); /* the ring without its head becomes a list of `to` */
+    list_remove(from);
+    list_init(from);
+}

@@ -10,6 +10,7 @@
 #include "irq/timer.h"
 #include "lib/selftest.h"
 #include "lib/text.h"
+#include "sched/ksoftirqd.h"
 #include "sched/thread.h"
 #include "smp/call.h"
 #include "smp/cores.h"
@@ -518,6 +519,37 @@ static void test_soft_timers(void)
     expect_runs(SOFT_TIMERS + 1); /* that of interrupt_here() */
 }
 SELFTEST("timer-soft", test_soft_timers);
+
+static uint64_t timer_interrupts(void)
+{
+    return arch_counter_of(arch_cpu(), ARCH_COUNT_TIMER);
+}
+
+/* Starts itself anew, and stays until its time has come again. */
+static void start_again(struct timer *timer)
+{
+    uint64_t before = timer_interrupts(), begin = arch_clock_ns();
+    if (atomic_fetch_add(&ran, 1) + 1 == RESTARTS)
+        return;
+    timer_start(timer, 0);
+    while (timer_interrupts() == before && arch_clock_ns() - begin < 100 * MS)
+        arch_relax();
+}
+
+/* A softirq's rounds are counted, so that threads get their share: no more of it is done in one. */
+static void test_soft_rounds(void)
+{
+    static struct timer timer = SOFT_TIMER(start_again);
+    begin_runs();
+    cpu_t here = arch_cpu();
+    uint64_t before = softirq_count_of(SOFTIRQ_TIMER, here);
+    timer_start(&timer, 0);
+    (void)wait_for_count(&ran, RESTARTS, "soft timers");
+    uint64_t rounds = softirq_count_of(SOFTIRQ_TIMER, here) - before;
+    selftest_expect(rounds >= RESTARTS, "%d times, in %llu rounds", RESTARTS,
+                    (unsigned long long)rounds);
+}
+SELFTEST("timer-soft-rounds", test_soft_rounds);
 
 static struct timer stray;
 

@@ -110,10 +110,7 @@ static void run_tasklets(void)
         arch_irq_enable();
         return;
     }
-    list_push_front(&list->tasklets,
-                    &todo); /* the ring without its head becomes a list of `todo` */
-    list_remove(&list->tasklets);
-    list_init(&list->tasklets);
+    list_take_all(&todo, &list->tasklets);
     while (!list_is_empty(&todo)) {
         struct tasklet *tasklet = list_entry(todo.next, struct tasklet, node);
         list_remove(&tasklet->node);
@@ -156,8 +153,14 @@ static bool is_running(struct tasklet *tasklet)
     return running;
 }
 
+/*
+ * ksoftirqd does not get this core while its thread waits, nor, perhaps, that of the core which has
+ * the tasklet: there a thread may wait for one that is listed here. So the waiter does its work.
+ */
 static bool is_anywhere(struct tasklet *tasklet)
 {
+    if (softirq_thread_is_due())
+        softirq_run_in_thread();
     uint64_t flags = spin_lock_irqsave(&tasklet->lock);
     take_back(tasklet);
     bool anywhere = tasklet->listed || tasklet->running;

@@ -65,6 +65,7 @@ void tasklet_enable(struct tasklet *tasklet);
  * Take back what was scheduled and has not begun, and wait until the function has returned. While
  * this waits nobody can schedule it, its own function included; afterwards it can be used anew.
  * Returns: true if that kept it from running.
- * Context: thread, interrupts and softirqs on. Sleeps: no (spins). Locks: as tasklet_disable.
+ * Context: thread, interrupts and softirqs on. Sleeps: no (spins, and runs what this core has left
+ * to ksoftirqd meanwhile). Locks: takes tasklet; the caller holds none.
  */
 bool tasklet_kill(struct tasklet *tasklet);

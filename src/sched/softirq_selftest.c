@@ -482,6 +482,69 @@ static void test_kill_endless(void)
 }
 SELFTEST("tasklet-kill-endless", test_kill_endless);
 
+/* ---- one that waits for another core's ------------------------------------------------------- */
+
+static struct tasklet crossed[2], keeps_off[2];
+static _Atomic uint32_t arrived;
+static _Atomic uint64_t crossed_ran, crossed_kept;
+
+static void count_crossed(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&crossed_ran, 1);
+}
+
+static void until_stopped(void *arg)
+{
+    if (!atomic_load(&stop))
+        (void)tasklet_schedule(arg);
+}
+
+/* Both cores have left their softirqs to threads that do not get them; on each waits a tasklet that
+ * the other one kills. */
+static void kill_crosswise(void *arg)
+{
+    unsigned me = (unsigned)(uintptr_t)arg;
+    tasklet_init(&keeps_off[me], until_stopped, &keeps_off[me]);
+    (void)tasklet_schedule(&keeps_off[me]);
+    while (!softirq_thread_is_due())
+        thread_sleep(100 * US);
+    (void)tasklet_schedule(&crossed[me]);
+    atomic_fetch_add(&arrived, 1);
+    while (atomic_load(&arrived) < 2)
+        arch_relax();
+    atomic_fetch_add(&crossed_kept, tasklet_kill(&crossed[1 - me]));
+    atomic_store(&stop, true);
+    (void)tasklet_kill(&keeps_off[me]);
+}
+
+static void test_kill_crosswise(void)
+{
+    cpu_t cpus[2] = {arch_cpu(), cpumask_next(&smp_online, arch_cpu() + 1)};
+    struct thread *threads[2];
+    if (cpus[1] == CPU_NONE) {
+        selftest_skip("needs a second core");
+        return;
+    }
+    atomic_store(&stop, false);
+    atomic_store(&arrived, 0);
+    atomic_store(&crossed_ran, 0);
+    atomic_store(&crossed_kept, 0);
+    for (uintptr_t i = 0; i < 2; i++) {
+        tasklet_init(&crossed[i], count_crossed, NULL);
+        threads[i] = thread_create_on(cpus[i], "crosswise", kill_crosswise,
+                                      (void *)i); /* NOLINT(performance-no-int-to-ptr) */
+    }
+    for (int i = 0; i < 2; i++) {
+        if (selftest_expect(threads[i] != NULL, "no thread on core %u", cpus[i]))
+            thread_join(threads[i]);
+    }
+    uint64_t seen = atomic_load(&crossed_ran), kept = atomic_load(&crossed_kept);
+    selftest_expect(seen + kept == 2, "2 tasklets, %llu ran and %llu were taken back",
+                    (unsigned long long)seen, (unsigned long long)kept);
+}
+SELFTEST("tasklet-kill-crosswise", test_kill_crosswise);
+
 /* ---- soft timers ----------------------------------------------------------------------------- */
 
 struct soft_timer {

@@ -28,7 +28,7 @@ static DEFINE_PERCPU(uint64_t, handed_over);
 static DEFINE_PERCPU(uint64_t, softirq_counts[SOFTIRQ_ALL]);
 
 static void (*actions[SOFTIRQ_ALL])(void); /* I: each before it is first raised */
-static void (*wake_thread)(cpu_t cpu);     /* I */
+static bool (*wake_thread)(cpu_t cpu);     /* I */
 
 static const char *const names[SOFTIRQ_COUNT] = {
     [SOFTIRQ_TIMER] = "TIMER",
@@ -78,9 +78,10 @@ static void leave_to_thread(void)
         kick_self();
         return;
     }
+    if (!wake_thread(arch_cpu()))
+        return; /* no kick: threads are to get on, that which makes it too */
     this_cpu(to_thread) = true;
     this_cpu(handed_over) += 1;
-    wake_thread(arch_cpu());
 }
 
 /* Run what waits, round after round, but not for ever. Interrupts are off before and after;
@@ -134,7 +135,7 @@ void softirq_raise(enum softirq nr)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-void softirq_set_thread(void (*wake)(cpu_t cpu))
+void softirq_set_thread(bool (*wake)(cpu_t cpu))
 {
     wake_thread = wake;
 }

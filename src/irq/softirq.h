@@ -8,9 +8,10 @@
  *
  * A function runs on the core that raised it, with interrupts on, beside itself on other cores, but
  * on one core one after the other: no softirq interrupts another. It may not sleep. What it raises
- * meanwhile, its own softirq too, runs after it: at once for some rounds, then the rest is left to
- * the thread ksoftirqd/N of that core, so that a flood of interrupts cannot keep threads off it.
- * Until that thread has caught up, nothing but it runs softirqs there.
+ * meanwhile, its own softirq too, runs in a round after it: at once for some rounds, then the rest
+ * is left to the thread ksoftirqd/N of that core, so that a flood of interrupts cannot keep threads
+ * off it. Until that thread has caught up, nothing but it runs softirqs there. What a function does
+ * in one round is its own to bound: it leaves what comes meanwhile to the next one.
  */
 #pragma once
 
@@ -97,19 +98,21 @@ uint64_t softirq_count_of(enum softirq nr, cpu_t cpu);
 /* Its name in /proc/softirqs: "TIMER", "NET_TX"... Context: any. */
 const char *softirq_name(enum softirq nr);
 
-/* ---- for sched/ksoftirqd.c alone ------------------------------------------------------------- */
+/* ---- for sched/ksoftirqd.c alone, but where it says so --------------------------------------- */
 
 /*
  * Who goes on with softirqs that have taken too long: wake(cpu) is called on that core, interrupts
- * off, and sees to it that a thread of it calls softirq_run_in_thread(). Until it is set, they go
- * on at the next interrupt. Context: boot cpu only.
+ * off, and sees to it that a thread of it calls softirq_run_in_thread(). It returns false if that
+ * thread is still to be made: until then they go on at the ends of interrupts, of which the scan
+ * brings one. Context: boot cpu only.
  */
-void softirq_set_thread(void (*wake)(cpu_t cpu));
+void softirq_set_thread(bool (*wake)(cpu_t cpu));
 
 /* Is there something left to that thread? Context: any, on the core itself. */
 bool softirq_thread_is_due(void);
 
-/* Run some of it. Context: thread, interrupts on, that thread alone. Sleeps: no. */
+/* Run some of it. Context: thread, interrupts and softirqs on: that thread, or one that keeps it
+ * off the core while it waits for softirqs (irq/tasklet.c). Sleeps: no. */
 void softirq_run_in_thread(void);
 
 /* How often core `cpu` has left softirqs to its thread; a snapshot. Context: any. */

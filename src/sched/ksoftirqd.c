@@ -17,6 +17,7 @@ struct ksoftirqd {
     struct kthread_wish wish;
     struct wait_queue due;
     bool asked_for; /* P: this core, interrupts off */
+    bool runs;      /* P: likewise: kthreadd has had the memory for it */
 };
 
 static DEFINE_PERCPU(struct ksoftirqd, ksoftirqd);
@@ -30,6 +31,8 @@ static bool is_due(void *arg)
 static void run(void *arg)
 {
     struct ksoftirqd *self = arg;
+    self->runs = true;
+    softirq_run_in_thread(); /* what waited for that */
     for (;;) {
         (void)wait_for(&self->due, is_due, NULL, WAIT_FOR_EVER);
         while (softirq_thread_is_due()) {
@@ -39,14 +42,8 @@ static void run(void *arg)
     }
 }
 
-/* The hook. Context: interrupts off, on core `cpu`. */
-static void wake(cpu_t cpu)
+static void ask_for(struct ksoftirqd *self, cpu_t cpu)
 {
-    struct ksoftirqd *self = this_cpu_ptr(ksoftirqd);
-    if (self->asked_for) {
-        wake_one(&self->due);
-        return;
-    }
     self->asked_for = true;
     self->wish.fn = run;
     self->wish.arg = self;
@@ -54,6 +51,17 @@ static void wake(cpu_t cpu)
     (void)snprintf(self->wish.name, sizeof(self->wish.name), "ksoftirqd/%u", cpu);
     wait_queue_init(&self->due);
     kthreadd_ask(&self->wish);
+}
+
+/* The hook. Context: interrupts off, on core `cpu`. */
+static bool wake(cpu_t cpu)
+{
+    struct ksoftirqd *self = this_cpu_ptr(ksoftirqd);
+    if (!self->asked_for)
+        ask_for(self, cpu);
+    else if (self->runs)
+        wake_one(&self->due); /* it asks softirq_thread_is_due() when interrupts are on again */
+    return self->runs;
 }
 
 void ksoftirqd_start(void)

@@ -17,11 +17,16 @@ static struct spinlock lock = SPINLOCK(RANK_KTHREADD, "kthreadd");
 static struct list_node wishes = LIST_INIT(wishes); /* L: lock; the first was asked for first */
 static struct wait_queue asked = WAIT_QUEUE(asked);
 
-void kthreadd_ask(struct kthread_wish *wish)
+static void put_last(struct kthread_wish *wish)
 {
     uint64_t flags = spin_lock_irqsave(&lock);
     list_push_back(&wishes, &wish->node);
     spin_unlock_irqrestore(&lock, flags);
+}
+
+void kthreadd_ask(struct kthread_wish *wish)
+{
+    put_last(wish);
     wake_one(&asked);
 }
 
@@ -51,19 +56,24 @@ static bool make(const struct kthread_wish *wish)
     return true;
 }
 
+/* Memory may come back, and others may need less of it. */
+static void try_later(struct kthread_wish *wish)
+{
+    if (!wish->told)
+        log_warn("kthreadd: no memory for the thread %s: it is tried again", wish->name);
+    wish->told = true;
+    put_last(wish);
+    thread_sleep(TRY_AGAIN_NS);
+}
+
 static void kthreadd(void *arg)
 {
     (void)arg;
     for (;;) {
         struct kthread_wish *wish;
-        bool told = false;
         (void)wait_for(&asked, take_wish, &wish, WAIT_FOR_EVER);
-        while (!make(wish)) {
-            if (!told)
-                log_warn("kthreadd: no memory for the thread %s: it is tried again", wish->name);
-            told = true;
-            thread_sleep(TRY_AGAIN_NS);
-        }
+        if (!make(wish))
+            try_later(wish);
     }
 }
 

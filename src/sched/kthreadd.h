@@ -19,12 +19,13 @@ struct kthread_wish {
     void *arg;                  /* I */
     cpu_t cpu;                  /* I: to which it is bound; CPU_NONE: any core */
     char name[THREAD_NAME_MAX]; /* I */
+    bool told;                  /* P: kthreadd: that there is no memory for it */
 };
 
 /*
- * Have the thread made; fn(arg) runs in it, soon. Without memory it is tried again, for as long as
- * it takes. The same wish is not asked for again before its fn runs.
- * Context: hardirq. Sleeps: no. Locks: takes kthreadd, wait queue, run queue.
+ * Have the thread made; fn(arg) runs in it, soon. Without memory it is tried again, in turn with
+ * the other wishes, for as long as it takes. The same wish is not asked for again before its fn
+ * runs. Context: hardirq. Sleeps: no. Locks: takes kthreadd, wait queue, run queue.
  */
 void kthreadd_ask(struct kthread_wish *wish);
 

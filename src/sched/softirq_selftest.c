@@ -18,9 +18,11 @@
 enum {
     SCHEDULINGS = 400, /* of one tasklet, by each core */
     TURNS = 60,        /* of a tasklet that schedules itself: more than one go allows */
+    RESTARTS = 20,     /* of a soft timer by itself */
     KILLS = 60,
     SOFT_TIMERS = 8,
     CANCELS = 60,
+    MAKINGS_MAX = 100,
 };
 #define US UINT64_C(1000)
 #define MS (1000 * US)
@@ -293,8 +295,25 @@ static void again(void *arg)
         (void)tasklet_schedule(&busy);
 }
 
-static void test_handover(void)
+static void take_turns(void)
 {
+    atomic_store(&turns, 0);
+    (void)tasklet_schedule(&busy);
+    (void)wait_for_count(&turns, TURNS, "turns");
+}
+
+/* As long as ksoftirqd is still to be made, what is left waits for it, or for an interrupt. */
+static void have_the_thread_made(void)
+{
+    tasklet_init(&busy, again, NULL);
+    for (int i = 0; i < MAKINGS_MAX && softirq_handed_over(arch_cpu()) == 0; i++)
+        take_turns();
+}
+
+static void hand_over(void *arg)
+{
+    (void)arg;
+    have_the_thread_made();
     begin_runs();
     atomic_store(&turns, 0);
     atomic_store(&in_thread, 0);
@@ -317,7 +336,49 @@ static void test_handover(void)
     interrupt_here();
     expect_ran(2, "after ksoftirqd has caught up");
 }
+
+static void test_handover(void)
+{
+    struct thread *thread = thread_create_on(arch_cpu(), "hand over", hand_over, NULL);
+    if (selftest_expect(thread != NULL, "no thread"))
+        thread_join(thread);
+}
 SELFTEST("softirq-handover", test_handover);
+
+static bool is_still_to_be_made(cpu_t cpu)
+{
+    (void)cpu;
+    return false;
+}
+
+/* As when there is no memory for ksoftirqd: what is left goes on at the end of an interrupt. */
+static void do_without_thread(void *arg)
+{
+    (void)arg;
+    begin_runs();
+    atomic_store(&turns, 0);
+    tasklet_init(&busy, again, NULL);
+    softirq_set_thread(is_still_to_be_made);
+    (void)tasklet_schedule(&busy);
+    uint64_t at_once = atomic_load(&turns);
+    selftest_expect(at_once < TURNS, "all %d turns were taken at once", TURNS);
+    interrupt_here();
+    uint64_t then = atomic_load(&turns);
+    selftest_expect(then > at_once && atomic_load(&ran) == 1,
+                    "%llu turns before an interrupt and %llu after it, of which %llu tasklets ran",
+                    (unsigned long long)at_once, (unsigned long long)then,
+                    (unsigned long long)atomic_load(&ran));
+    ksoftirqd_start();
+    (void)wait_for_count(&turns, TURNS, "turns");
+}
+
+static void test_without_thread(void)
+{
+    struct thread *thread = thread_create_on(arch_cpu(), "no thread", do_without_thread, NULL);
+    if (selftest_expect(thread != NULL, "no thread"))
+        thread_join(thread);
+}
+SELFTEST("softirq-without-thread", test_without_thread);
 
 /* ---- tasklets -------------------------------------------------------------------------------- */
 

@@ -398,8 +398,8 @@ static bool cancel(struct work *work, struct timer *timer)
     work->cancellers++;
     spin_unlock_irqrestore(&work->lock, flags);
     ASSERT(timer != NULL || !delayed); /* else delayed_work_cancel_sync() was to be called */
-    if (timer != NULL && delayed)
-        (void)timer_cancel(timer); /* its function, should it run now, finds nothing to do */
+    if (timer != NULL) /* though another canceller was first: its function may still be at it */
+        (void)timer_cancel(timer); /* should it run now, it finds nothing to do */
     if (taken)
         wake_all(&pool->finished);
     if (busy)

@@ -536,5 +536,6 @@ static void test_nmi(void)
         wait_for_jobs();
     }
     where_set_nmi_hook(NULL);
+    selftest_expect(!where_report_core(arch_cpu()), "a core was asked where it is by itself");
 }
 SELFTEST("ipi-nmi", test_nmi);

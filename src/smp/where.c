@@ -104,6 +104,8 @@ bool where_report(const struct cpumask *cores)
 bool where_report_core(cpu_t cpu)
 {
     struct cpumask one = {0};
+    if (cpu == arch_cpu())
+        return false;
     cpumask_set(&one, cpu);
     return report_cores(&one, NULL);
 }

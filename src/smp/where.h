@@ -19,7 +19,8 @@
  */
 bool where_report(const struct cpumask *cores);
 
-/* The same of one core. Returns, context, locks: as where_report(). */
+/* The same of one core; of the calling one nothing is reported, which knows where it is. Returns,
+ * context, locks: as where_report(). */
 bool where_report_core(cpu_t cpu);
 
 /*

@@ -32,7 +32,7 @@ struct watched {
     uint64_t silent_ns; /* without an answer, counted in looks */
     unsigned looks;     /* how many */
     _Atomic bool reported;
-    struct core_call appointment; /* the boot core's, to be its guard */
+    _Atomic bool appointed; /* by the boot core, to be its guard */
 };
 
 static DEFINE_PERCPU(struct watched, watched);
@@ -107,10 +107,9 @@ static void guard(struct timer *timer)
         atomic_store_explicit(&guarded, false, memory_order_release);
 }
 
-/* Be the guard, unless there is one. Context: hardirq. */
-static void become_guard(void *arg)
+/* Be the guard, unless there is one. */
+static void become_guard(void)
 {
-    (void)arg;
     struct timer *timer = this_cpu_ptr(guard_timer);
     timer->fn = guard;
     /* acquire: pairs with the last guard's release; the boot core's `watched` is ours */
@@ -118,7 +117,8 @@ static void become_guard(void *arg)
         timer_start(timer, LOOK_NS);
 }
 
-/* The next online core in turn, so that one which does not answer is not asked for ever. */
+/* The next online core in turn, so that one which does not answer is not asked for ever. By the
+ * timer's vector: what a call runs may start no timer, for its core may be waiting for a lock. */
 static void appoint_guard(void)
 {
     cpu_t next = cpumask_next(&smp_online, last_guard + 1);
@@ -127,19 +127,27 @@ static void appoint_guard(void)
     if (next == CPU_NONE)
         return; /* there is nobody else */
     last_guard = next;
-    struct core_call *call = &percpu_of(last_guard, watched)->appointment;
-    call->fn = become_guard;
-    (void)call_on_async(call, last_guard);
+    atomic_store_explicit(&percpu_of(last_guard, watched)->appointed, true, memory_order_release);
+    (void)arch_ipi_send(last_guard, ARCH_VECTOR_TIMER); /* lost: the next scan asks the next core */
+}
+
+static bool scan_is_overdue(void)
+{
+    uint64_t last = atomic_load_explicit(&last_scan_ns, memory_order_relaxed);
+    uint64_t now = arch_clock_ns();
+    return now > last && now - last > SCAN_OVERDUE_NS;
 }
 
 void watchdog_timer_interrupt(void)
 {
     if (limit_ns == 0 || arch_cpu() == BOOT_CORE || watchdog_is_guarded())
         return;
-    uint64_t last = atomic_load_explicit(&last_scan_ns, memory_order_relaxed);
-    uint64_t now = arch_clock_ns();
-    if (now > last && now - last > SCAN_OVERDUE_NS)
-        become_guard(NULL);
+    _Atomic bool *appointed = &this_cpu_ptr(watched)->appointed;
+    /* acquire: pairs with appoint_guard() */
+    if (atomic_load_explicit(appointed, memory_order_acquire) || scan_is_overdue()) {
+        atomic_store_explicit(appointed, false, memory_order_relaxed);
+        become_guard();
+    }
 }
 
 /* ---- the scan's part ------------------------------------------------------------------------- */

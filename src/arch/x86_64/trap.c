@@ -48,6 +48,7 @@ _Static_assert((int)ARCH_VECTOR_DEVICE_FIRST == (int)VECTOR_DEVICE_FIRST &&
                    (int)ARCH_VECTOR_DEVICE_LAST == (int)VECTOR_KERNEL_FIRST - 1,
                "vectors.h");
 _Static_assert((int)ARCH_VECTOR_RESCHEDULE == (int)VECTOR_RESCHEDULE, "vectors.h");
+_Static_assert((int)ARCH_VECTOR_TIMER == (int)VECTOR_TIMER, "vectors.h");
 
 struct gate {
     uint16_t offset_low;

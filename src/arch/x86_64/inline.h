@@ -147,7 +147,8 @@ static inline void arch_relax(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
-/* sti opens interrupts only after the next instruction, so none can slip in before the hlt. */
+/* sti opens interrupts only after the next instruction, so none can slip in before the hlt (Intel
+ * SDM vol 2B, "STI"). An NMI can, and sees to it itself: trap.c, skip_halt(). */
 static inline void arch_wait_for_interrupt(void)
 {
     __asm__ volatile("sti; hlt" : : : "memory");

@@ -12,6 +12,7 @@
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/vectors.h"
+#include "irq/timer.h"
 #include "lib/debug.h"
 #include "lib/panic.h"
 #include "lib/selftest.h"
@@ -19,6 +20,9 @@
 #include "smp/call.h"
 #include "smp/cores.h"
 #include "smp/warp.h"
+#include "smp/where.h"
+
+#define HALT_NS UINT64_C(20000000)
 
 /* ---- W^X ------------------------------------------------------------------------------------- */
 
@@ -35,6 +39,55 @@ static void test_wx(void)
                   (unsigned long long)census.writable);
 }
 SELFTEST("paging-w^x", test_wx);
+
+/* ---- an NMI between sti and hlt -------------------------------------------------------------- */
+
+static uint64_t nmi_rip;
+
+static void note_rip(void)
+{
+    nmi_rip = trap_nmi_frame()->rip;
+}
+
+static void do_nothing(struct timer *timer)
+{
+    (void)timer;
+}
+
+/* Enter the NMI's handler as if one had come between the two. Returns: the address of the hlt. */
+static uint64_t nmi_before_halt(void)
+{
+    uint64_t halt;
+    __asm__ volatile("lea 1f(%%rip), %0\n"
+                     "mov %%rsp, %%rax\n"
+                     "and $-16, %%rsp\n"
+                     "pushq %1\n"
+                     "push %%rax\n"
+                     "pushfq\n"
+                     "pushq %2\n"
+                     "push %0\n"
+                     "cli\n"
+                     "jmp nmi_entry\n"
+                     "sti\n"
+                     "1: hlt\n"
+                     : "=&r"(halt)
+                     : "i"(SEL_KERNEL_DATA), "i"(SEL_KERNEL_CODE)
+                     : "rax", "memory", "cc");
+    return halt;
+}
+
+static void test_nmi_before_halt(void)
+{
+    static struct timer timer = TIMER(do_nothing); /* ends the halt, should it come to that */
+    where_set_nmi_hook(note_rip);
+    timer_start(&timer, HALT_NS);
+    uint64_t halt = nmi_before_halt();
+    (void)timer_cancel(&timer);
+    where_set_nmi_hook(NULL);
+    selftest_expect(nmi_rip == halt + 1, "it goes on at %#llx, the hlt is at %#llx",
+                    (unsigned long long)nmi_rip, (unsigned long long)halt);
+}
+SELFTEST("nmi-before-halt", test_nmi_before_halt);
 
 /* ---- the kernel's own vectors, counted ------------------------------------------------------- */
 

@@ -267,9 +267,24 @@ uint64_t arch_nmi_count(cpu_t cpu)
     return atomic_load_explicit(percpu_of(cpu, nmi_count), memory_order_relaxed);
 }
 
-static void take_nmi(const struct trap_frame *frame)
+/*
+ * An NMI that comes between the sti and the hlt of arch_wait_for_interrupt(), when an interrupt is
+ * held off for that one instruction, ends the hold by its iretq: the interrupt comes before the
+ * hlt, and the core would halt on the work that it brought. So the hlt is skipped; who waits looks
+ * again.
+ */
+static void skip_halt(struct trap_frame *frame)
+{
+    enum { STI = 0xfb, HLT = 0xf4 };
+    const uint8_t *next = (const uint8_t *)frame->rip; /* NOLINT(performance-no-int-to-ptr) */
+    if (!trap_from_user(frame) && next[0] == HLT && next[-1] == STI)
+        frame->rip++;
+}
+
+static void take_nmi(struct trap_frame *frame)
 {
     unsigned entered = DEBUG_KERNEL ? context_enter(CONTEXT_NMI) : 0;
+    skip_halt(frame);
     arch_count(ARCH_COUNT_NMI);
     this_cpu(nmi_frame) = frame; /* NMIs do not nest */
     handle_nmi(frame);

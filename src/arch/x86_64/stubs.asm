@@ -374,7 +374,7 @@ leave_gate:
     mov [rsp + FRAME_RAX], rax
 leave_by_frame:
     mov rdi, rsp
-    call trap_return_work               ; returns with interrupts off and no work due
+    call trap_return_work               ; does the work that is due; interrupts are off after it
     POP_REGISTERS
     swapgs
     iretq

@@ -6,6 +6,8 @@ MEM      = 256M
 CPU      = max
 MACHINE  = q35
 FIRMWARE = bios
+NET      = none
+SCREEN   = none
 CMDLINE  =
 QEMU     = qemu-system-x86_64
 DEV      =
@@ -44,7 +46,7 @@ override T := $(value T)
 override APPS := $(value APPS)
 
 export BUILD = $(B)
-export APPS STRIP SMP MEM CPU MACHINE FIRMWARE CMDLINE QEMU DEV YES T V SOURCE_DATE_EPOCH
+export APPS STRIP SMP MEM CPU MACHINE FIRMWARE NET SCREEN CMDLINE QEMU DEV YES T V SOURCE_DATE_EPOCH
 export PYTHONDONTWRITEBYTECODE = 1
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables

@@ -70,6 +70,7 @@ def test_host_tests_do_without_pexpect(tmp_path):
     ({"QEMU": "no-such-qemu"}, "run: no-such-qemu: No such file or directory"),
     ({"QEMU": "/dev"}, "run: /dev: Permission denied"),
     ({"FIRMWARE": "efi"}, "run: FIRMWARE is bios or uefi, not 'efi'"),
+    ({"NET": "user"}, "run: NET is none, e1000 or e1000e, not 'user'"),
     ({"SMP": "0"}, "run: SMP counts cores, from 1: '0' is none"),
     ({"SMP": "4,sockets=0"}, "run: SMP counts cores, from 1: '4,sockets=0' is none"),
     ({"MEM": "0"}, "run: MEM is an amount of memory such as 256M, not '0'"),
@@ -82,7 +83,7 @@ def test_what_cannot_be(variables, sentence):
 
 @pytest.mark.parametrize("variables, word", [
     ({"SMP": "many"}, "smp"), ({"MEM": "much"}, "much"), ({"CPU": "no-such-cpu"}, "no-such-cpu"),
-    ({"MACHINE": "no-such-machine"}, "machine")])
+    ({"MACHINE": "no-such-machine"}, "machine"), ({"SCREEN": "no-such-screen"}, "no-such-screen")])
 def test_what_qemu_refuses(variables, word):
     """Its own words are passed on, and a line of ours says that it was QEMU."""
     result = run(**variables)

@@ -24,6 +24,8 @@ OVMF = Path("/usr/share/OVMF")
 OVMF_CODE = OVMF / "OVMF_CODE_4M.fd"
 OVMF_VARS = OVMF / "OVMF_VARS_4M.fd"
 
+CARDS = ("e1000", "e1000e")  # that the kernel has a driver for, by QEMU's names
+
 # What the kernel writes to isa-debug-exit under `debugexit`; QEMU's status is twice that plus one.
 STATUS_SIGNAL = 121
 STATUS_PANIC = 122
@@ -53,6 +55,8 @@ class Config:
     kernel: Path = None
     initrd: Path = None
     append: str = ""
+    net: str = "none"  # or the model of a card, at QEMU's user network
+    screen: str = "none"  # as QEMU's -display takes it
     serial: tuple = ("-serial", "stdio", "-monitor", "none")
     extra: list = field(default_factory=list)
 
@@ -87,6 +91,15 @@ def stick_options(config):
             "-device", "usb-storage,bus=usb.0,drive=stick,removable=on,bootindex=0"]
 
 
+def network_options(config):
+    """A card at QEMU's user network, in which 10.0.2.2 answers and nothing reaches the host's."""
+    if config.net == "none":
+        return ["-net", "none"]
+    if config.net not in CARDS:
+        raise QemuError(f"NET is none, {' or '.join(CARDS)}, not '{config.net}'")
+    return ["-netdev", "user,id=net", "-device", f"{config.net},netdev=net"]
+
+
 def boot_options(config):
     if (config.iso is None) == (config.kernel is None):
         raise QemuError("a machine boots either an ISO or a kernel")
@@ -116,7 +129,8 @@ def command(config, scratch):
     return [config.qemu, "-machine", config.machine, "-accel", config.accel, "-cpu", config.cpu,
             "-smp", str(config.smp), "-m", config.mem,
             *firmware_options(config, Path(scratch)),
-            "-display", "none", "-vga", "std", "-net", "none", "-no-reboot", *config.serial,
+            "-display", config.screen, "-vga", "std", *network_options(config), "-no-reboot",
+            *config.serial,
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             *boot_options(config), *config.extra]
 
@@ -136,7 +150,7 @@ def decode(qemu_status):
 def from_environment(environment, **more):
     """The machine that the Makefile's variables describe."""
     names = {"qemu": "QEMU", "machine": "MACHINE", "smp": "SMP", "mem": "MEM", "cpu": "CPU",
-             "firmware": "FIRMWARE"}
+             "firmware": "FIRMWARE", "net": "NET", "screen": "SCREEN"}
     given = {key: environment[name] for key, name in names.items() if environment.get(name)}
     return Config(**{**given, **more})
 
@@ -144,7 +158,7 @@ def from_environment(environment, **more):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     defaults = Config()
-    for name in ("qemu", "machine", "smp", "mem", "cpu", "firmware", "append"):
+    for name in ("qemu", "machine", "smp", "mem", "cpu", "firmware", "net", "screen", "append"):
         parser.add_argument(f"--{name}", default=getattr(defaults, name))
     parser.add_argument("--iso", type=Path)
     parser.add_argument("--kernel", type=Path)

@@ -53,7 +53,7 @@ def test_what_readme_shows_comes(name):
                           for begin, end in ((r"\[", "init: exited with status 0"),
                                              (r"carillon\$ ", "power off")))
     follow(copy_of_the_tree(name), f"    $ make -s run </dev/null\n{alone}\n"
-                                   f"    $ make -s run\n    ...\n{typed}\n")
+                                   f"    $ make -s run NET=e1000\n    ...\n{typed}\n")
 
 
 def exceptions_of_the_source():

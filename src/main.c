@@ -375,12 +375,12 @@ void kmain(const char *cmdline)
     irq_spread();                                     /* needs: all cores that will be online */
     /* other cores run */
 
-    warp_check();     /* needs: all cores that will be online */
-    net_init();       /* needs: the softirqs; workqueues, whose threads its links' works need */
-    e1000_register(); /* before pci_probe(), which comes here */
-    pci_probe();      /* needs: cores to bring the devices' interrupts to */
-    log_drain();
+    warp_check();           /* needs: all cores that will be online */
     start_kernel_threads(); /* needs: cores that run threads */
-    start_first_thread();   /* needs: everything */
+    net_init();             /* needs: the softirqs */
+    e1000_register();       /* before pci_probe(), which comes here */
+    pci_probe(); /* needs: cores for the devices' interrupts, workqueues for their works */
+    log_drain();
+    start_first_thread(); /* needs: everything */
     sched_idle(idle_work);
 }

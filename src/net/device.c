@@ -11,6 +11,7 @@
 #include "lib/debug.h"
 #include "lib/errno.h"
 #include "lib/log.h"
+#include "lib/panic.h"
 #include "lib/text.h"
 #include "net/net_internal.h"
 
@@ -269,5 +270,6 @@ void net_device_counters(struct net_device *dev, struct net_counters *counters)
 
 void net_init(void)
 {
+    ASSERT(system_wq != NULL); /* a card that is up may call net_link_changed() at once */
     softirq_open(SOFTIRQ_NET_RX, receive_action);
 }

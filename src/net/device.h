@@ -158,7 +158,8 @@ void net_transmit_room(struct net_device *dev);
 
 /* ---- for the rooms above --------------------------------------------------------------------- */
 
-/* Open the softirqs of this room. Context: boot cpu only, once. */
+/* Open the softirqs of this room. Requires: workqueue_start(), for what the cards' links ask for.
+ * Context: boot cpu only, once. */
 void net_init(void);
 
 /* The card whose frames programs get and send: the first one. Returns: NULL without a card.

@@ -10,6 +10,7 @@ import witness
 from booting import boot, config_for
 from machine import Monitor, output_path, without_stamp
 from runs import Run
+from screens import press
 from test_panics import BOOT, HEX, STARTED, trace
 from test_user_programs import PROMPT
 
@@ -96,3 +97,22 @@ def test_lockup(core, name, calls, machine):
         r"selftest: exited with status 0"], forbid=("panic:", "does not answer"))
     vm = boot(run, machine)
     assert sum("watchdog:" in line for line in vm.lines) == 2
+
+
+def test_lockup_serial(machine):
+    """The core that takes the serial port's interrupts is the one that is deaf. Its report comes
+    out all the same: it goes on only when a key is pressed, by who has read the last line."""
+    name = "lockup-serial"
+    qmp = output_path(name, "qmp")
+    qmp.unlink(missing_ok=True)
+    run = Run(name, limit=90, extra=(
+        "-qmp", f"unix:{qmp},server=on,wait=off"),
+        cmdline=f"console=tty0 console=ttyS0 loglevel=5 watchdog=1 selftest={name}")
+    vm = machine(config_for(run), run.limit, run.name)
+    for line in (r"watchdog: core 3 has not answered for \d+ s", at(3, "the kernel", "off"),
+                 *trace("be_deaf_until_key", "core_job_run", "idle_work", "sched_idle",
+                        "core_main", *STARTED)):
+        vm.wait_line(line, forbid=("panic:",))
+    press(Monitor(qmp), "a")
+    vm.wait_line(f"ok 1 {name}", forbid=("panic:", "not ok"))
+    assert vm.wait_exit(forbid=("panic:",)) == 0

@@ -7,6 +7,10 @@
  * (serial_write, for the kernel's lines). Before serial_start(), and in a panic, the ring is
  * emptied by polling each time, so that the port works without interrupts.
  *
+ * The interrupt comes to one core. Should that one be away, or an edge be lost, every core that
+ * left bytes in a ring looks at it after a while and sends in its place (look_out): what the
+ * watchdog says of the core that takes the interrupts comes out.
+ *
  * Invariant: each wait for the device is bounded, by 100 ms and the time that its own bytes need on
  * the line. A port that does not exist reads 0xff in every register, which looks ready for ever, so
  * serial_init() first asks for something that only a UART answers. One that stops taking characters
@@ -95,7 +99,8 @@ enum {
     RETRY_NS = NS_PER_S,
     POLLS_MAX = 1000 * 1000, /* the limit while the clock stands still */
     LOOK_MIN_NS = 1000 * 1000,
-    PANIC_TRIES = 1000 * 1000, /* for the lock */
+    LOOK_OUT_NS = 10 * 1000 * 1000, /* that an interrupt may be late */
+    PANIC_TRIES = 1000 * 1000,      /* for the lock */
 };
 
 struct uart {
@@ -127,6 +132,9 @@ struct uart {
     bool receive_again;    /* L: he is to look once more */
     bool lost_said;        /* P: who receives */
 };
+
+static struct uart uarts[SERIAL_PORTS];
+static DEFINE_PERCPU(struct timer, lookout); /* P: this core's: its bytes are in a ring */
 
 static uint8_t uart_read(const struct uart *uart, unsigned reg)
 {
@@ -302,6 +310,25 @@ static size_t give(struct uart *uart, const char *text, size_t len)
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
+static void look_out(struct timer *timer);
+
+/* This core left bytes in a ring that an interrupt is to empty: look after it. */
+static void look_out_in(uint64_t ns)
+{
+    uint64_t flags = arch_irq_save();
+    struct timer *timer = this_cpu_ptr(lookout);
+    timer->fn = look_out;
+    if (!timer->queued)
+        timer_start(timer, ns);
+    arch_irq_restore(flags);
+}
+
+/* Is somebody to look after it? Context: the lock held. */
+static bool needs_lookout(const struct uart *uart)
+{
+    return uart->started && !uart->by_looking && tx_count(uart) > 0;
+}
+
 /* Send by polling until at most `left` bytes are in the ring; a device that is dead has none. */
 static void poll_ring(struct uart *uart, uint32_t left)
 {
@@ -325,9 +352,11 @@ static void poll_ring(struct uart *uart, uint32_t left)
 static void serial_write(struct console *self, const char *text, size_t len)
 {
     struct uart *uart = (struct uart *)self;
+    bool left;
     for (size_t done = 0;;) {
         struct hold hold = uart_lock(uart);
         done += give(uart, text + done, len - done);
+        left = needs_lookout(uart);
         uart_unlock(uart, hold);
         if (done == len)
             break;
@@ -335,12 +364,15 @@ static void serial_write(struct console *self, const char *text, size_t len)
     }
     if (!uart->started || panic_is_here())
         poll_ring(uart, 0);
+    else if (left)
+        look_out_in(LOOK_OUT_NS);
 }
 
 /* Too little room: has the device stopped, or shall the one who asks be told? Context: the lock
  * held. Returns: true if he need not wait. */
 static bool is_hopeless(struct uart *uart)
 {
+    send_burst(uart); /* it is the interrupt that did not come, perhaps */
     if ((int64_t)(arch_clock_ns() - uart->tx_moved_ns) > uart->limit_ns) {
         bury(uart);
         return true;
@@ -356,7 +388,10 @@ static size_t serial_put(struct console *self, const char *text, size_t len)
     size_t taken = give(uart, text, len);
     if (taken < len && is_hopeless(uart))
         taken = len;
+    bool left = needs_lookout(uart);
     uart_unlock(uart, hold);
+    if (left)
+        look_out_in(LOOK_OUT_NS);
     return taken;
 }
 
@@ -542,6 +577,34 @@ static void look(struct timer *timer)
     transmit(uart, LOOK_BURSTS);
     (void)receive(uart);
     look_soon(uart);
+}
+
+/* Send what no interrupt has sent for too long. Returns: ns after which it is to be looked after
+ * again; more where the device itself has stopped. Or 0: the ring is empty. */
+static uint64_t look_after(struct uart *uart)
+{
+    struct hold hold = uart_lock(uart);
+    bool left = needs_lookout(uart);
+    int64_t still_ns = (int64_t)(arch_clock_ns() - uart->tx_moved_ns);
+    uart_unlock(uart, hold);
+    if (!left)
+        return 0;
+    if (still_ns >= LOOK_OUT_NS)
+        transmit(uart, LOOK_BURSTS);
+    return still_ns <= uart->limit_ns ? LOOK_OUT_NS : RETRY_NS;
+}
+
+static void look_out(struct timer *timer)
+{
+    uint64_t soonest = 0;
+    (void)timer;
+    for (unsigned port = 0; port < SERIAL_PORTS; port++) {
+        uint64_t ns = look_after(&uarts[port]);
+        if (ns != 0 && (soonest == 0 || ns < soonest))
+            soonest = ns;
+    }
+    if (soonest != 0)
+        look_out_in(soonest);
 }
 
 static enum irq_result serial_interrupt(uint32_t irq, void *dev)

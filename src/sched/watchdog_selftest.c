@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Cores that spin with interrupts off until the watchdog has reported them. Only when named: each
- * takes as long as watchdog= says and some seconds more.
+ * takes as long as watchdog= says and some seconds more. One waits for a key to be pressed, too.
  */
+#include "irq/irq.h"
 #include "lib/selftest.h"
 #include "sched/thread.h"
 #include "smp/call.h"
@@ -45,6 +46,55 @@ static void test_lockup(void)
     selftest_expect(wait_reported(last, false), "core %u has answered, and nobody says so", last);
 }
 SELFTEST_ON_REQUEST("lockup", test_lockup);
+
+/* ---- the core that takes the console's interrupts -------------------------------------------- */
+
+enum { ISA_IRQ_KEYBOARD = 1, ISA_IRQ_COM1 = 4 };
+
+static uint64_t keys(void)
+{
+    return irq_stat_of((uint32_t)irq_of_isa(ISA_IRQ_KEYBOARD), 0).interrupts;
+}
+
+/* Who has read the report presses a key; this core does not come back before. */
+static void be_deaf_until_key(void *arg)
+{
+    bool *pressed = arg;
+    uint64_t before = keys(), flags = arch_irq_save(), start = arch_clock_ns();
+    while (!*pressed && arch_clock_ns() - start < DEAF_MAX_NS) {
+        *pressed = keys() != before;
+        arch_relax();
+    }
+    arch_irq_restore(flags);
+}
+
+static bool move_irq(uint8_t isa_irq, cpu_t cpu)
+{
+    struct cpumask only = {0};
+    cpumask_set(&only, cpu);
+    int irq = irq_of_isa(isa_irq);
+    return irq >= 0 && irq_set_affinity((uint32_t)irq, &only) == 0;
+}
+
+static void test_lockup_serial(void)
+{
+    cpu_t last = arch_cpu_count() - 1;
+    bool pressed = false;
+    if (last == 0 || !move_irq(ISA_IRQ_KEYBOARD, 0) || !move_irq(ISA_IRQ_COM1, last)) {
+        selftest_skip("needs a second core, and the interrupts of COM1 and the keyboard");
+        return;
+    }
+    if (core_job_start(last, be_deaf_until_key, &pressed) != 0) {
+        selftest_skip("needs a second core");
+        return;
+    }
+    while (!core_job_done(last))
+        thread_point();
+    selftest_expect(pressed, "nobody has pressed a key while core %u was deaf", last);
+}
+SELFTEST_ON_REQUEST("lockup-serial", test_lockup_serial);
+
+/* ---- the boot core --------------------------------------------------------------------------- */
 
 static void test_lockup_boot_core(void)
 {

@@ -51,6 +51,7 @@ static irq_handler *handler;
 static void *handler_dev;
 static struct timer *timer; /* the one that runs */
 static uint64_t timer_ns;
+static uint64_t lookout_ns; /* of this core's lookout */
 static char typed[4096];
 static size_t typed_count;
 static unsigned warnings;
@@ -79,6 +80,11 @@ static bool interrupt(void)
 
 void timer_start(struct timer *started, uint64_t ns)
 {
+    if (started == this_cpu_ptr(lookout)) {
+        started->queued = true;
+        lookout_ns = ns;
+        return;
+    }
     assert_null(timer);
     timer = started;
     timer->queued = true;
@@ -90,6 +96,16 @@ static void fire_timer(void)
     struct timer *fired = timer;
     assert_non_null(fired);
     timer = NULL;
+    fired->queued = false;
+    fired->fn(fired);
+}
+
+/* Time passes until this core looks after the ring. */
+static void fire_lookout(void)
+{
+    struct timer *fired = this_cpu_ptr(lookout);
+    assert_true(fired->queued);
+    atomic_fetch_add(&fake_ticks, lookout_ns);
     fired->queued = false;
     fired->fn(fired);
 }
@@ -257,6 +273,7 @@ static int fresh(void **state)
     registered = NULL;
     handler = NULL;
     timer = NULL;
+    this_cpu_ptr(lookout)->queued = false;
     typed_count = 0;
     warnings = 0;
     irq_result = 4;
@@ -540,6 +557,64 @@ static void test_output_stops(void **state)
     assert_string_equal(model.sent, "back");
 }
 
+/* The core that takes the interrupt is away, or the edge was lost: the text comes all the same. */
+static void test_no_interrupt_comes(void **state)
+{
+    (void)state;
+    start();
+    put("the core that takes this port's interrupts does not answer\n");
+    assert_true(model.sent_count < 60);
+    for (int i = 0; model.sent_count < 60; i++) {
+        assert_true(i < 5);
+        fire_lookout();
+    }
+    assert_string_equal(model.sent,
+                        "the core that takes this port's interrupts does not answer\r\n");
+    fire_lookout();
+    assert_false(this_cpu_ptr(lookout)->queued); /* nothing is left to look after */
+    assert_int_equal(model.overruns, 0);
+}
+
+/* The same with writers that come, find no room, and are told of it. */
+static void test_no_interrupt_and_full(void **state)
+{
+    (void)state;
+    start();
+    assert_int_equal(put_some(RING), RING);
+    (void)put_some(RING);
+    atomic_fetch_add(&fake_ticks, 200000000); /* away for longer than the device may take */
+    transmitter_empties();
+    size_t before = model.sent_count;
+    assert_int_equal(put_some(1), 0); /* nothing is dropped: the device was willing all the time */
+    assert_true(model.sent_count > before);
+    for (int i = 0; rooms_told == 0; i++) {
+        assert_true(i < RING);
+        fire_lookout();
+    }
+    assert_true(registered->is_ready(registered, 10));
+}
+
+/* A device that takes nothing is looked after more seldom. */
+static void test_lookout_of_a_dead_device(void **state)
+{
+    (void)state;
+    start();
+    model.stuck = true;
+    assert_int_equal(put_some(100), 100);
+    assert_int_equal(lookout_ns, 10000000);
+    for (int i = 0; lookout_ns == 10000000; i++) {
+        assert_true(i < 20);
+        fire_lookout();
+    }
+    assert_int_equal(lookout_ns, 1000000000);
+    model.stuck = false;
+    for (int i = 0; this_cpu_ptr(lookout)->queued; i++) {
+        assert_true(i < 20);
+        fire_lookout();
+    }
+    assert_int_equal(model.sent_count, 100);
+}
+
 static void test_output_by_looking(void **state)
 {
     (void)state;
@@ -608,6 +683,9 @@ int main(void)
         cmocka_unit_test_setup(test_full_ring, fresh),
         cmocka_unit_test_setup(test_write_waits, fresh),
         cmocka_unit_test_setup(test_output_stops, fresh),
+        cmocka_unit_test_setup(test_no_interrupt_comes, fresh),
+        cmocka_unit_test_setup(test_no_interrupt_and_full, fresh),
+        cmocka_unit_test_setup(test_lookout_of_a_dead_device, fresh),
         cmocka_unit_test_setup(test_output_by_looking, fresh),
         cmocka_unit_test_setup(test_panic_polls, fresh),
         cmocka_unit_test_setup(test_throttle, fresh),

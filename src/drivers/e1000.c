@@ -35,6 +35,7 @@ enum {
     TRANSMIT_COUNT = 64,
     RECEIVE_ORDER = 6, /* of their buffers: 2^6 frames of 4096 bytes */
     TRANSMIT_ORDER = 5,
+    REGISTERS_BYTES = 0x20000,   /* SDM, "Base Address Registers": 128 KiB */
     TRANSMIT_AT = PAGE_SIZE / 2, /* both rings are in one frame of memory */
     VECTORS = 3,
     RESET_US = 100000,
@@ -542,6 +543,8 @@ static const struct e1000_model *model_of(const struct pci_device *pci)
 /* Returns: NULL, or what is wrong; nothing is taken then. */
 static const char *bring_up(struct e1000 *card)
 {
+    if (card->pci->bars[0].bytes < REGISTERS_BYTES)
+        return "too few registers";
     card->regs = pci_map_bar(card->pci, 0);
     if (card->regs == NULL)
         return "no registers";

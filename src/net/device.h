@@ -65,7 +65,7 @@ struct net_device_ops {
 
     /*
      * Add what the card itself has counted since the last call (frames that it had to drop, or
-     * that were damaged) by net_drop(). May be NULL. Context: thread; calls do not overlap.
+     * that were damaged) by net_drop(). May be NULL. Context: thread; calls may overlap.
      */
     void (*collect)(struct net_device *dev);
 };

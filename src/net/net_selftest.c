@@ -273,7 +273,27 @@ static void test_queue_overflow(void)
     }
     end();
 }
+
+/* A frame's copies have a bound, and a list of the queues passes none over while others close. */
+static void test_queues_max(void)
+{
+    struct net_queue *queues[NET_QUEUES_MAX + 1];
+    struct net_queue_counters counters = {0};
+    int count = 0, seen = 0;
+    while (count <= NET_QUEUES_MAX && (queues[count] = net_queue_open(count + 1)) != NULL)
+        count++;
+    selftest_expect(count == NET_QUEUES_MAX, "%d queues, %d expected", count, NET_QUEUES_MAX);
+    while (net_queue_counters(counters.owner, &counters)) {
+        seen++;
+        selftest_expect(counters.owner == seen, "queue %d is that of %d", seen, counters.owner);
+        net_queue_close(queues[seen - 1]);
+    }
+    selftest_expect(seen == count, "%d of %d queues were seen", seen, count);
+    while (seen < count)
+        net_queue_close(queues[seen++]);
+}
 SELFTEST("net-queue-overflow", test_queue_overflow);
+SELFTEST("net-queues-max", test_queues_max);
 
 /* ---- sending --------------------------------------------------------------------------------- */
 

@@ -39,6 +39,7 @@ struct net_queue {
 
 static struct spinlock queues_lock = SPINLOCK(RANK_NET, "net queues");
 static struct list_node queues = LIST_INIT(queues); /* L: queues_lock */
+static unsigned queue_count;                        /* L: queues_lock */
 
 static struct net_queue *queue_of(struct list_node *node)
 {
@@ -65,9 +66,16 @@ struct net_queue *net_queue_open(int owner)
     atomic_init(&queue->taken, 0);
     wait_queue_init(&queue->arrivals);
     spin_lock_bh(&queues_lock);
-    list_push_back(&queues, &queue->node);
+    bool fits = queue_count < NET_QUEUES_MAX;
+    if (fits) {
+        list_push_back(&queues, &queue->node);
+        queue_count++;
+    }
     spin_unlock_bh(&queues_lock);
-    return queue;
+    if (fits)
+        return queue;
+    heap_free(queue);
+    return NULL;
 }
 
 void net_queue_close(struct net_queue *queue)
@@ -76,6 +84,7 @@ void net_queue_close(struct net_queue *queue)
         return;
     spin_lock_bh(&queues_lock);
     list_remove(&queue->node);
+    queue_count--;
     spin_unlock_bh(&queues_lock);
     heap_free(queue);
 }
@@ -137,24 +146,23 @@ long net_queue_take(struct net_queue *queue, uintptr_t buf, size_t size, int64_t
 
 /* ---- reports --------------------------------------------------------------------------------- */
 
-bool net_queue_counters(unsigned index, struct net_queue_counters *counters)
+bool net_queue_counters(int above, struct net_queue_counters *counters)
 {
+    struct net_queue *lowest = NULL;
     spin_lock_bh(&queues_lock);
-    struct list_node *node = queues.next;
-    while (node != &queues && index > 0) {
-        node = node->next;
-        index--;
-    }
-    bool found = node != &queues;
-    if (found) {
+    for (struct list_node *node = queues.next; node != &queues; node = node->next) {
         struct net_queue *queue = queue_of(node);
+        if (queue->owner > above && (lowest == NULL || queue->owner < lowest->owner))
+            lowest = queue;
+    }
+    if (lowest != NULL) {
         *counters = (struct net_queue_counters){
-            .owner = queue->owner,
-            .waiting = waiting(queue),
-            .taken = atomic_load_explicit(&queue->taken, memory_order_relaxed),
-            .dropped = queue->dropped,
+            .owner = lowest->owner,
+            .waiting = waiting(lowest),
+            .taken = atomic_load_explicit(&lowest->taken, memory_order_relaxed),
+            .dropped = lowest->dropped,
         };
     }
     spin_unlock_bh(&queues_lock);
-    return found;
+    return lowest != NULL;
 }

@@ -13,11 +13,15 @@
 
 struct net_queue;
 
-enum { NET_QUEUE_FRAMES = 128 };
+enum {
+    NET_QUEUE_FRAMES = 128,
+    NET_QUEUES_MAX = 64, /* a frame goes into all of them, in a softirq: so there is a bound */
+};
 
 /*
  * A queue for the process `owner` (its number, for reports). It gets what arrives from now on.
- * Returns: it, or NULL without memory. Context: thread. Locks: takes net, heap.
+ * Returns: it, or NULL without memory, or with NET_QUEUES_MAX there. Context: thread. Locks: takes
+ * net, heap.
  */
 struct net_queue *net_queue_open(int owner);
 
@@ -41,7 +45,7 @@ struct net_queue_counters {
 };
 
 /*
- * The counters of the queue number `index`, oldest first.
- * Returns: false if there are not so many. Context: thread. Locks: takes net.
+ * The counters of the queue whose owner has the lowest number above `above`.
+ * Returns: false if there is none. Context: thread. Locks: takes net.
  */
-bool net_queue_counters(unsigned index, struct net_queue_counters *counters);
+bool net_queue_counters(int above, struct net_queue_counters *counters);

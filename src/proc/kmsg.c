@@ -8,48 +8,48 @@
 #include "fs/file.h"
 #include "lib/errno.h"
 #include "lib/log.h"
-#include "lib/spinlock.h"
 #include "mm/heap.h"
+#include "sched/mutex.h"
 #include "sched/thread.h"
 #include "vm/user_copy.h"
 
 #define LOOK_AGAIN_NS UINT64_C(10000000)
 
-static struct spinlock kmsg_lock = SPINLOCK(RANK_SYSLOG, "kmsg");
+/* Held for a whole pass, which touches the program's memory: two readers share the lines out. */
+static struct mutex kmsg_mutex = MUTEX(kmsg_mutex);
 static struct log_cursor read_at; /* L */
 static size_t read_partial;       /* L: bytes of the line there that were read already */
+
+/* L: kmsg_mutex */
+static long read_lines(char *line, uintptr_t buf, size_t len)
+{
+    size_t done = 0;
+    while (done < len) {
+        struct log_cursor next = read_at;
+        long bytes = log_read(&next, line, LOG_FORMATTED_MAX);
+        if (bytes <= 0)
+            break;
+        size_t rest = (size_t)bytes > read_partial ? (size_t)bytes - read_partial : 0;
+        size_t piece = rest < len - done ? rest : len - done;
+        if (piece < rest && done > 0)
+            break;
+        if (copy_to_user(buf + done, line + read_partial, piece) != 0)
+            return done > 0 ? (long)done : -EFAULT;
+        done += piece;
+        read_partial = piece == rest ? 0 : read_partial + piece;
+        if (piece == rest)
+            read_at = next;
+    }
+    return (long)done;
+}
 
 /* Once, without waiting. */
 static long read_on(char *line, uintptr_t buf, size_t len)
 {
-    size_t done = 0;
-    while (done < len) {
-        spin_lock(&kmsg_lock);
-        struct log_cursor next = read_at;
-        size_t skip = read_partial;
-        spin_unlock(&kmsg_lock);
-
-        long bytes = log_read(&next, line, LOG_FORMATTED_MAX);
-        if (bytes <= 0)
-            break;
-        size_t rest = (size_t)bytes > skip ? (size_t)bytes - skip : 0;
-        size_t piece = rest < len - done ? rest : len - done;
-        if (piece < rest && done > 0)
-            break;
-        if (copy_to_user(buf + done, line + skip, piece) != 0)
-            return done > 0 ? (long)done : -EFAULT;
-        done += piece;
-
-        spin_lock(&kmsg_lock);
-        if (piece == rest) {
-            read_at = next;
-            read_partial = 0;
-        } else {
-            read_partial = skip + piece;
-        }
-        spin_unlock(&kmsg_lock);
-    }
-    return (long)done;
+    mutex_lock(&kmsg_mutex);
+    long result = read_lines(line, buf, len);
+    mutex_unlock(&kmsg_mutex);
+    return result;
 }
 
 /* Who writes a line may be an NMI, which can wake nobody, so it is looked for now and then. */
@@ -80,10 +80,10 @@ long kmsg_unread(void)
     char *line = heap_alloc(LOG_FORMATTED_MAX, ALLOC_USER);
     if (line == NULL)
         return -ENOMEM;
-    spin_lock(&kmsg_lock);
+    mutex_lock(&kmsg_mutex);
     struct log_cursor from = read_at;
     size_t partial = read_partial;
-    spin_unlock(&kmsg_lock);
+    mutex_unlock(&kmsg_mutex);
     size_t bytes = kmsg_bytes_from(line, &from);
     heap_free(line);
     return (long)(bytes > partial ? bytes - partial : 0);

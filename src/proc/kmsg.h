@@ -15,7 +15,7 @@ struct file;
  * Lines `<level>[    1.234567] text\n` into the program's memory: whole ones as long as they fit, a
  * part of a line only if it is the first. With `wait`, sleep until there is one.
  * Returns: bytes; 0 (len 0; or there is none, without `wait`), -EFAULT, -ENOMEM.
- * Context: thread. Sleeps: yes. Locks: takes syslog.
+ * Context: thread. Sleeps: yes.
  */
 long kmsg_read(uintptr_t buf, size_t len, bool wait);
 

@@ -51,7 +51,7 @@ static int show_queues(struct procfs_text *text, void *data)
     struct net_queue_counters counters;
     (void)data;
     procfs_puts(text, "pid waiting taken dropped\n");
-    for (unsigned i = 0; net_queue_counters(i, &counters); i++)
+    for (int above = 0; net_queue_counters(above, &counters); above = counters.owner)
         procfs_printf(text, "%d %u %llu %llu\n", counters.owner, counters.waiting,
                       (unsigned long long)counters.taken, (unsigned long long)counters.dropped);
     return 0;

@@ -15,6 +15,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "quick: one of the short pick, `make test T=quick`")
     config.addinivalue_line("markers", "soak: for `make soak`, and not for `make test`")
     config.addinivalue_line("markers", "pick: one of the soak that is in `make test` too")
+    config.addinivalue_line(
+        "markers", "xdist_group: side by side with others, but not with those of its group")
     # pexpect's own
     config.addinivalue_line("filterwarnings", "ignore:setDaemon:DeprecationWarning")
 

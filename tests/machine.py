@@ -8,6 +8,7 @@ the test then fails with the machine's last output. All output is kept in build/
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -20,7 +21,8 @@ from pexpect.popen_spawn import PopenSpawn
 
 import qemu
 
-OUTPUT = qemu.BUILD / "test"
+# Where several processes share the tests (tools/test) each has a place of its own.
+OUTPUT = qemu.BUILD / "test" / os.environ.get("PYTEST_XDIST_WORKER", "")
 LOG_TAIL = 60  # lines shown when a test fails
 
 # The firmware's and the boot loader's terminal control; a kernel line may follow it directly.

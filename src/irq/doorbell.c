@@ -4,8 +4,8 @@
  * each.
  *
  * An interrupt looks the vector up in its own core's table and nowhere else, so what other cores
- * do never slows it. Descriptors are static once made: a stale look-up finds a descriptor that is
- * not in use, never freed memory.
+ * do never slows it, and then in the core's row of the irq. Rows are static once made: a stale
+ * look-up finds one that is not in use, never freed memory.
  */
 #include "irq/doorbell.h"
 
@@ -33,7 +33,7 @@ int doorbell_alloc(const char *name, uint8_t vector, doorbell_handler handler)
         desc->vector = vector;
         desc->hwirq = vector;
         desc->used = true;
-        irq_clear_stats(irq);
+        irq_clear_rows(irq);
         result = (int)irq;
         break;
     }
@@ -52,7 +52,7 @@ void doorbell_free(uint32_t irq)
 
 void doorbell_set_cookie(uint32_t irq, cpu_t cpu, void *cookie)
 {
-    (*percpu_of(cpu, irq_cookies))[irq] = cookie;
+    (*percpu_of(cpu, irq_rows))[irq].cookie = cookie;
 }
 
 /* Returns: false if the count was zero: another interrupt took the rings. */
@@ -62,15 +62,14 @@ static inline bool deliver(uint32_t irq, struct vector_slot *slot)
     delay_at(DELAY_H3);
     /* step H3; acquire: pairs with the sender's add: what it wrote before the ring is seen */
     count = atomic_exchange_explicit(&slot->pending, 0, memory_order_acquire);
-    uint32_t takes = atomic_load_explicit(&slot->takes, memory_order_relaxed);
-    atomic_store_explicit(&slot->takes, takes + 1, memory_order_relaxed); /* nobody else does */
+    arch_own_inc(&slot->takes);
     if (!EXPECTED(count != 0))
         return false;
-    struct irq_stat *stat = &this_cpu(irq_stats)[irq];
-    stat->interrupts++;
-    stat->rings += count;
+    struct irq_row *row = &this_cpu(irq_rows)[irq];
+    row->stat.interrupts++;
+    row->stat.rings += count;
     delay_at(DELAY_H4);
-    irq_descs[irq].doorbell(irq, count, this_cpu(irq_cookies)[irq]); /* step H4 */
+    row->doorbell(irq, count, row->cookie); /* step H4 */
     return true;
 }
 

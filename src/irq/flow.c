@@ -237,7 +237,7 @@ void device_interrupt(uint32_t vector)
     /* acquire: pairs with irq_bind() */
     uint32_t irq = atomic_load_explicit(&slot->irq, memory_order_acquire);
     if (EXPECTED(irq != IRQ_FREE)) {
-        this_cpu(irq_stats)[irq].interrupts++;
+        this_cpu(irq_rows)[irq].stat.interrupts++;
         irq_descs[irq].flow(&irq_descs[irq]);
     } else {
         take_stray(vector);

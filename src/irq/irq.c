@@ -22,8 +22,7 @@ struct irq_desc *irq_descs;
 uint32_t irq_count;
 static uint32_t first_message; /* I */
 
-DEFINE_PERCPU(struct irq_stat *, irq_stats); /* I: an array of irq_count */
-DEFINE_PERCPU(void **, irq_cookies);         /* I: likewise, in the same block of memory */
+DEFINE_PERCPU(struct irq_row *, irq_rows);
 
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
@@ -38,12 +37,12 @@ static void clear_vector_table(struct vector_slot table[ARCH_VECTOR_COUNT])
 
 int irq_cpu_prepare(cpu_t cpu)
 {
-    struct irq_stat *stats =
-        heap_alloc(irq_count * (sizeof(*stats) + sizeof(void *)), ALLOC_KERNEL | ALLOC_ZERO);
-    if (stats == NULL)
+    struct irq_row *rows = heap_alloc(irq_count * sizeof(*rows), ALLOC_KERNEL | ALLOC_ZERO);
+    if (rows == NULL)
         return -ENOMEM;
-    *percpu_of(cpu, irq_stats) = stats;
-    *percpu_of(cpu, irq_cookies) = (void **)(stats + irq_count);
+    for (uint32_t irq = 0; irq < irq_count; irq++)
+        rows[irq].doorbell = irq_descs[irq].doorbell;
+    *percpu_of(cpu, irq_rows) = rows;
     clear_vector_table(*percpu_of(cpu, vector_table));
     timer_cpu_prepare(cpu);
     return 0;
@@ -153,7 +152,7 @@ int irq_alloc_msi(const struct irq_msi_ops *ops, void *data, uint32_t hwirq)
         desc->status = DESC_NO_HANDLER | DESC_MASKED;
         desc->vector = 0;
         allow_every_core(desc);
-        irq_clear_stats(irq);
+        irq_clear_rows(irq);
         result = (int)irq;
         break;
     }
@@ -173,24 +172,23 @@ void irq_free_msi(uint32_t irq)
 
 /* ---- reports --------------------------------------------------------------------------------- */
 
-static bool has_stats(cpu_t cpu)
+static bool has_rows(cpu_t cpu)
 {
-    return percpu_offsets[cpu] != 0 && *percpu_of(cpu, irq_stats) != NULL;
+    return percpu_offsets[cpu] != 0 && *percpu_of(cpu, irq_rows) != NULL;
 }
 
-void irq_clear_stats(uint32_t irq)
+void irq_clear_rows(uint32_t irq)
 {
     for (cpu_t cpu = 0; cpu < arch_cpu_count(); cpu++) {
-        if (!has_stats(cpu))
-            continue;
-        (*percpu_of(cpu, irq_stats))[irq] = (struct irq_stat){0};
-        (*percpu_of(cpu, irq_cookies))[irq] = NULL;
+        if (has_rows(cpu))
+            (*percpu_of(cpu, irq_rows))[irq] =
+                (struct irq_row){.doorbell = irq_descs[irq].doorbell};
     }
 }
 
 struct irq_stat irq_stat_of(uint32_t irq, cpu_t cpu)
 {
-    return has_stats(cpu) ? (*percpu_of(cpu, irq_stats))[irq] : (struct irq_stat){0};
+    return has_rows(cpu) ? (*percpu_of(cpu, irq_rows))[irq].stat : (struct irq_stat){0};
 }
 
 /* The handlers' names, as many as there is room for. Locks: caller holds desc->lock. */

@@ -119,12 +119,18 @@ static inline uint32_t irq_number(const struct irq_desc *desc)
     return (uint32_t)(desc - irq_descs);
 }
 
-/* What each core keeps for each irq: the arrays of irq_cpu_prepare(). */
-DECLARE_PERCPU(struct irq_stat *, irq_stats);
-DECLARE_PERCPU(void **, irq_cookies);
+/* What each core keeps for each irq: for a ring, all that its interrupt needs, in half a cache line
+ * of the core's own. */
+struct irq_row {
+    struct irq_stat stat;      /* P */
+    doorbell_handler doorbell; /* T: a copy of the irq_desc's */
+    void *cookie;              /* of a ring; doorbell_set_cookie() */
+};
+_Static_assert(sizeof(struct irq_row) == 32, "an index becomes an address by a shift");
+DECLARE_PERCPU(struct irq_row *, irq_rows); /* I: an array of irq_count */
 
-/* Start again at 0, on all cores. Context: thread. */
-void irq_clear_stats(uint32_t irq);
+/* The irq has a new owner: its rows begin anew, on all cores. Context: thread. */
+void irq_clear_rows(uint32_t irq);
 
 /* Say to the chip whether the irq is masked, if that has changed. Locks: caller holds desc->lock.
  */

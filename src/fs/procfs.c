@@ -91,6 +91,8 @@ static int make_text(struct reading *reading, const struct procfs_node *proc)
     int error = proc->ops->show(&reading->text, proc->data);
     if (error == 0 && reading->text.failed)
         error = -ENOMEM;
+    if (error == 0 && !procfs_is_alive(proc)) /* the number may be another one's by now */
+        error = -ESRCH;
     if (error != 0)
         forget_text(reading);
     reading->made = error == 0;

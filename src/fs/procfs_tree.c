@@ -9,6 +9,7 @@
  *
  * L: tree, for everything here but what the header declares.
  */
+#include "fs/file.h"
 #include "fs/procfs_internal.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -339,11 +340,23 @@ int procfs_create_numbers(const char *path, const struct procfs_numbers *numbers
     return error;
 }
 
+/* Make the directory, or find it; a symbolic link of that name is none. */
+static int find_root(struct memfs_node **dir)
+{
+    struct file_stat stat;
+    int made = memfs_mkdir(NULL, PROC_PATH, DIR_MODE);
+    if (made != 0 && made != -EEXIST)
+        return made;
+    int error = memfs_stat(NULL, PROC_PATH, false, &stat);
+    if (error == 0 && (stat.mode & S_IFMT) != S_IFDIR)
+        error = -ENOTDIR;
+    return error == 0 ? memfs_lookup_dir(NULL, PROC_PATH, dir) : error;
+}
+
 int procfs_init(void)
 {
     struct memfs_node *dir = NULL;
-    int made = memfs_mkdir(NULL, PROC_PATH, DIR_MODE);
-    int error = made == 0 || made == -EEXIST ? memfs_lookup_dir(NULL, PROC_PATH, &dir) : made;
+    int error = find_root(&dir);
     if (error == 0 && !dir_is_empty(dir))
         log_warn(PROC_PATH
                  ": the archive brought files: they stay, and what has their names is not "

@@ -4,7 +4,7 @@
 /* links: src/fs/procfs.c src/fs/procfs_tree.c */
 /* links: src/fs/memfs_file.c src/fs/contents.c src/fs/device.c src/fs/file.c */
 /* links: tests/host/fake/memory.c tests/host/fake/threads.c tests/host/fake/user.c */
-/* links: src/lib/text.c tests/host/fake/panic.c */
+/* links: src/lib/text.c src/lib/wall_clock.c tests/host/fake/panic.c */
 /*
  * /proc: texts that change while they are read, and directories for numbers that come and go, also
  * while a path goes through them and while no memory is left. ASan sees what was freed too early.
@@ -42,9 +42,14 @@ static int take(void *data, const char *text, size_t len)
     return write_error;
 }
 
+static uint64_t mark_while_shown; /* not 0: the number becomes another one's in the midst of it */
+
 static int show_number(struct procfs_text *text, void *data)
 {
     procfs_printf(text, "%u\n", procfs_number(data));
+    if (mark_while_shown != 0)
+        marks[procfs_number(data)] = mark_while_shown;
+    mark_while_shown = 0;
     return 0;
 }
 
@@ -81,6 +86,12 @@ static int set_up(void **state)
     int error = memfs_init();
     if (error == 0)
         error = procfs_create("early", &long_ops, NULL) != -ENOENT;
+    if (error == 0) /* the archive may have brought this */
+        error = memfs_symlink("/", NULL, "/proc");
+    if (error == 0)
+        error = procfs_init() != -ENOTDIR;
+    if (error == 0)
+        error = memfs_unlink(NULL, "/proc");
     if (error == 0)
         error = procfs_init();
     if (error == 0)
@@ -283,6 +294,17 @@ static void numbers_come_and_go(void **state)
     assert_holds("/proc/12/number", "12\n");
 }
 
+static void what_ends_while_it_is_shown_is_not(void **state)
+{
+    (void)state;
+    char buf[16];
+    marks[5] = 1;
+    struct file *file = open_file("/proc/5/number", O_RDONLY);
+    mark_while_shown = 2;
+    assert_int_equal(file_read(file, user(buf), sizeof(buf)), -ESRCH);
+    file_put(file);
+}
+
 static void what_was_opened_does_not_become_the_next(void **state)
 {
     (void)state;
@@ -403,6 +425,7 @@ int main(void)
         TEST(nobody_changes_names),
         TEST(links_follow_the_time),
         TEST(numbers_come_and_go),
+        TEST(what_ends_while_it_is_shown_is_not),
         TEST(what_was_opened_does_not_become_the_next),
         TEST(a_walk_outlives_what_it_takes_away),
         TEST(ended_ones_stay_few),

@@ -142,7 +142,6 @@ uint64_t arch_memory_usable(void);
  * Architecture Flags". Without such a word all of it may be there. Context: any. */
 enum arch_legacy {
     ARCH_LEGACY_8042, /* the keyboard controller */
-    ARCH_LEGACY_VGA,
     ARCH_LEGACY_RTC,
 };
 bool arch_may_have(enum arch_legacy device);

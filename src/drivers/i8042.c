@@ -249,6 +249,7 @@ int i8042_init(struct console *console)
         irq = request_irq((uint32_t)irq, i8042_interrupt, 0, "i8042", i8042) == 0 ? irq : -ENODEV;
     if (irq < 0) {
         console->has_input = false;
+        console->keyboard_mode = NULL;
         log_warn("keyboard: no interrupt for the controller (i8042): not used");
         return -ENODEV;
     }

@@ -286,6 +286,7 @@ static void begin_sequence(struct screen_text *text)
 {
     text->state = STATE_SEQUENCE;
     text->private = false;
+    text->parameters_full = false;
     text->parameter_count = 0;
 }
 
@@ -296,12 +297,15 @@ static void in_sequence(struct screen_text *text, uint8_t byte)
         if (text->parameter_count == 0)
             text->parameters[text->parameter_count++] = 0;
         uint16_t *at = &text->parameters[text->parameter_count - 1];
-        *at = (uint16_t)least(*at * 10u + byte - '0', PARAMETER_MAX);
+        if (!text->parameters_full)
+            *at = (uint16_t)least(*at * 10u + byte - '0', PARAMETER_MAX);
     } else if (byte == ';') {
         if (text->parameter_count == 0)
             text->parameters[text->parameter_count++] = 0;
         if (text->parameter_count < SCREEN_PARAMETERS_MAX)
             text->parameters[text->parameter_count++] = 0;
+        else
+            text->parameters_full = true;
     } else if (byte >= 0x40 && byte < BYTE_DELETE) {
         end_sequence(text, byte);
     } else if (byte >= 0x3c && byte <= 0x3f) {

@@ -48,6 +48,7 @@ struct screen_text {
     uint8_t state; /* of the control sequence that is being read */
     bool private;  /* it began with a '?' */
     uint8_t parameter_count;
+    bool parameters_full; /* what comes now has no place */
     uint16_t parameters[SCREEN_PARAMETERS_MAX];
 
     uint32_t code; /* of the character that is being read, and how many bytes are to come */

@@ -186,6 +186,7 @@ static void test_broken(void **state)
     assert_int_equal(start(NO_LINE), -ENODEV);
     assert_int_equal(start(LINE_TAKEN), -ENODEV);
     assert_false(screen.has_input);
+    assert_null(screen.keyboard_mode);
     assert_int_equal(model.config & 1, 0);
 }
 

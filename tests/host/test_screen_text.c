@@ -167,6 +167,14 @@ static void assert_colours(unsigned x, unsigned ink, unsigned ground)
     assert_int_equal(screen_text_line(&text, 0)[x].ground, ground);
 }
 
+/* The ninth number has no place, and does not become a part of the eighth. */
+static void more_numbers_than_places(void **state)
+{
+    (void)state;
+    put("\033[0;0;0;0;0;0;0;3;1ma");
+    assert_colours(0, 7, 0);
+}
+
 static void test_colours(void **state)
 {
     (void)state;
@@ -304,10 +312,19 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_lines),   TEST(test_full_line),         TEST(test_scroll),
-        TEST(test_moves),   TEST(test_move_limits),       TEST(test_erase),
-        TEST(test_colours), TEST(test_unknown_sequences), TEST(test_cursor),
-        TEST(test_utf8),    TEST(test_changes),           TEST(test_recover),
+        TEST(test_lines),
+        TEST(test_full_line),
+        TEST(test_scroll),
+        TEST(test_moves),
+        TEST(test_move_limits),
+        TEST(test_erase),
+        TEST(test_colours),
+        TEST(test_unknown_sequences),
+        TEST(more_numbers_than_places),
+        TEST(test_cursor),
+        TEST(test_utf8),
+        TEST(test_changes),
+        TEST(test_recover),
         TEST(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,8 +233,6 @@ bool arch_may_have(enum arch_legacy device)
     switch (device) {
     case ARCH_LEGACY_8042:
         return (word & ACPI_BOOT_8042) != 0;
-    case ARCH_LEGACY_VGA:
-        return (word & ACPI_BOOT_NO_VGA) == 0;
     default: /* ARCH_LEGACY_RTC */
         return (word & ACPI_BOOT_NO_CMOS_RTC) == 0;
     }

@@ -61,8 +61,7 @@ static bool find_vga_text(struct boot_framebuffer *screen)
 {
     enum { WANTED_MISC = VGA_MISC_COLOUR | VGA_MISC_MEMORY };
     uint8_t misc = io_in8(VGA_MISC_READ);
-    if (!arch_may_have(ARCH_LEGACY_VGA) || misc == VGA_FLOATING ||
-        (misc & WANTED_MISC) != WANTED_MISC)
+    if (misc == VGA_FLOATING || (misc & WANTED_MISC) != WANTED_MISC)
         return false;
     uint8_t mode = vga_read(VGA_GRAPHICS_INDEX, VGA_GRAPHICS_MISC);
     if ((mode & (VGA_GRAPHICS_MISC_PIXELS | VGA_GRAPHICS_MISC_MAP)) != VGA_GRAPHICS_MISC_MAP)
@@ -75,7 +74,7 @@ static bool find_vga_text(struct boot_framebuffer *screen)
                                         .height = vga_text_rows(),
                                         .bpp = FRAMEBUFFER_TEXT_BYTES * 8,
                                         .type = BOOT_FRAMEBUFFER_TEXT};
-    return framebuffer_bytes(screen) <= VGA_TEXT_BYTES;
+    return screen->height > 0 && framebuffer_bytes(screen) <= VGA_TEXT_BYTES;
 }
 
 static bool is_refused(const struct boot_framebuffer *screen)

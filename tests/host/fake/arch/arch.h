@@ -156,7 +156,7 @@ enum arch_prot {
     PROT_DEVICE = 1 << 3,
 };
 
-enum arch_legacy { ARCH_LEGACY_8042, ARCH_LEGACY_VGA, ARCH_LEGACY_RTC };
+enum arch_legacy { ARCH_LEGACY_8042, ARCH_LEGACY_RTC };
 
 bool arch_may_have(enum arch_legacy device);
 uint8_t arch_rtc_century_index(void);

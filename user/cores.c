@@ -44,8 +44,13 @@ static double busy_percent(int core)
     return percent;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argv;
+    if (argc > 1) {
+        (void)fprintf(stderr, "usage: cores\n");
+        return 2;
+    }
     char line[LINE_MAX_BYTES], state[16];
     int core, id;
     unsigned long long ticks;

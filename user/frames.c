@@ -165,17 +165,25 @@ static void show_frame(const uint8_t *frame, int length, bool all)
     fflush(stdout);
 }
 
+/* Returns: false if they make no sense. */
+static bool read_options(int argc, char **argv, int *limit, bool *all)
+{
+    for (int option; (option = getopt(argc, argv, "c:x")) != -1;) {
+        *all = *all || option == 'x';
+        if (option == '?' || (option == 'c' && (!read_number(optarg, limit) || *limit < 1)))
+            return false;
+    }
+    return optind == argc;
+}
+
 int main(int argc, char **argv)
 {
     static uint8_t frame[FRAME_MAX];
-    int limit = 0, option;
+    int limit = 0;
     bool all = false;
-    while ((option = getopt(argc, argv, "c:x")) != -1) {
-        all = all || option == 'x';
-        if (option == '?' || (option == 'c' && (!read_number(optarg, &limit) || limit < 1))) {
-            fprintf(stderr, "usage: frames [-c COUNT] [-x]\n");
-            return 2;
-        }
+    if (!read_options(argc, argv, &limit, &all)) {
+        fprintf(stderr, "usage: frames [-c COUNT] [-x]\n");
+        return 2;
     }
     if (!listen_to_frames("frames"))
         return 1;

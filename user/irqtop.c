@@ -46,7 +46,7 @@ struct table {
 static double delay = 2;
 static int count = -1;              /* -1: for ever */
 static struct termios modes_before; /* of the terminal that keys come from */
-static bool has_terminal;
+static bool has_terminal, has_keys; /* nobody may be able to type there */
 
 __attribute__((noreturn)) static void fail(const char *what)
 {
@@ -249,17 +249,18 @@ static void sleep_for(double seconds)
 static bool wait_until(double end)
 {
     for (double left; (left = end - now()) > 0;) {
-        char key;
+        char key = 0;
         int deciseconds = (int)(left * DECISECONDS);
         if (deciseconds > DECISECONDS_MAX)
             deciseconds = DECISECONDS_MAX;
-        if (!has_terminal || deciseconds == 0) {
+        if (!has_keys || deciseconds == 0) {
             sleep_for(left);
         } else if (!wait_for_keys(deciseconds)) {
             fail("irqtop: the terminal");
-        } else if (read(STDIN_FILENO, &key, 1) == 1 &&
-                   (key == 'q' || key == KEY_INTERRUPT || key == KEY_END)) {
-            return false;
+        } else {
+            has_keys = read(STDIN_FILENO, &key, 1) >= 0 || errno == EINTR;
+            if (key == 'q' || key == KEY_INTERRUPT || key == KEY_END)
+                return false;
         }
     }
     return true;
@@ -298,7 +299,7 @@ static void read_options(int argc, char **argv)
 int main(int argc, char **argv)
 {
     read_options(argc, argv);
-    has_terminal = tcgetattr(STDIN_FILENO, &modes_before) == 0;
+    has_terminal = has_keys = tcgetattr(STDIN_FILENO, &modes_before) == 0;
     (void)atexit(put_modes_back);
     struct table before = read_table();
     while (count != 0 && wait_until(before.taken_at + delay)) {

@@ -67,6 +67,10 @@ static struct termios raw(struct termios modes)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "/dev/tty0";
+    if (argc > 2) {
+        fprintf(stderr, "usage: keys [TERMINAL]\n");
+        return 2;
+    }
     int terminal = open(name, O_RDWR | O_NOCTTY), mode;
     struct termios before;
     if (terminal < 0 || tcgetattr(terminal, &before) != 0 ||

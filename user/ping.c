@@ -86,7 +86,7 @@ static bool is_answer(const uint8_t *frame, int length, const struct ping *ping,
     const uint8_t *icmp = ipv4 + header;
     return ipv4[9] == PROTOCOL_ICMP && get32(ipv4 + 12) == ping->host &&
            get32(ipv4 + 16) == ping->self.ipv4 && icmp[0] == ICMP_ECHO_REPLY &&
-           get16(icmp + 4) == (uint16_t)getpid() && get16(icmp + 6) == sequence &&
+           get16(icmp + 4) == (uint16_t)getpid() && get16(icmp + 6) == (uint16_t)sequence &&
            checksum(icmp, (size_t)(total - header)) == 0;
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * rtc [HZ [SECONDS]]: the date of the real-time clock, and how many of its periodic interrupts, HZ
- * (64) times a second, come in SECONDS (2). It runs on Linux, too.
+ * (64) times a second, come in SECONDS (2). It runs on Linux, too. Interrupts that stay away for
+ * 2 s, as where the clock's line is not connected, are an error.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -22,7 +24,7 @@ struct rtc_time {
 #define RTC_RD_TIME _IOR('p', 0x09, struct rtc_time)
 #define RTC_IRQP_SET _IOW('p', 0x0c, unsigned long)
 
-enum { NS_PER_S = 1000000000, COUNT_SHIFT = 8 };
+enum { NS_PER_S = 1000000000, COUNT_SHIFT = 8, PATIENCE_S = 2, LOOK_NS = 1000000 };
 
 static long long now_ns(void)
 {
@@ -48,6 +50,22 @@ static int show_time(int clock)
     return 0;
 }
 
+/* Take what has come since the last read, or wait for one. The file does not block, since nobody
+ * else would end the wait for a line that is dead. Returns: false with errno. */
+static bool wait_ticks(int clock, unsigned long *value)
+{
+    long long deadline = now_ns() + (long long)PATIENCE_S * NS_PER_S;
+    while (read(clock, value, sizeof(*value)) != sizeof(*value)) {
+        if (errno != EAGAIN)
+            return false;
+        errno = ETIMEDOUT;
+        if (now_ns() > deadline)
+            return false;
+        (void)nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    }
+    return true;
+}
+
 /* One read tells of all interrupts since the one before. */
 static int count_ticks(int clock, int hz, int seconds)
 {
@@ -57,11 +75,11 @@ static int count_ticks(int clock, int hz, int seconds)
         return fail("setting the rate");
     if (ioctl(clock, RTC_PIE_ON) != 0)
         return fail("starting the interrupts");
-    if (read(clock, &value, sizeof(value)) != sizeof(value)) /* begin at one */
+    if (!wait_ticks(clock, &value)) /* begin at one */
         return fail("waiting for the first interrupt");
     long long begin = now_ns(), end = begin;
     while (end - begin < (long long)seconds * NS_PER_S) {
-        if (read(clock, &value, sizeof(value)) != sizeof(value))
+        if (!wait_ticks(clock, &value))
             return fail("waiting for an interrupt");
         count += value >> COUNT_SHIFT;
         reads++;
@@ -82,7 +100,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: rtc [HZ [SECONDS]]\n");
         return 2;
     }
-    int clock = open("/dev/rtc", O_RDONLY);
+    int clock = open("/dev/rtc", O_RDONLY | O_NONBLOCK);
     if (clock < 0)
         return fail("/dev/rtc");
     return show_time(clock) != 0 || count_ticks(clock, hz, seconds) != 0;

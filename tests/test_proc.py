@@ -5,6 +5,7 @@ What /proc is as a file system, tests/user/procfs.c asks of Linux and Carillon a
 """
 
 import re
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -122,6 +123,7 @@ def check_machine(prompt):
     assert re.findall(r"^apicid\t\t: (\d+)$", info, re.MULTILINE) == list("0123")
     assert len(set(re.findall(r"^flags\t\t:.* (sse2) ", info, re.MULTILINE))) == 1
     stat = dict(line.split(" ", 1) for line in prompt.type("cat /proc/stat"))
+    assert abs(time.time() - int(stat["btime"])) < 3600  # QEMU's clock is this machine's
     up, idle = map(float, prompt.type("cat /proc/uptime")[0].split())
     busy_and_idle = [sum(map(int, stat[f"cpu{core}"].split())) for core in range(CORES)]
     assert all(0 < ticks / 100 <= up for ticks in busy_and_idle), (up, busy_and_idle)

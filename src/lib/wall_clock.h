@@ -9,7 +9,10 @@
 
 #include <stdint.h>
 
-/* Nanoseconds since 1970-01-01 00:00 UTC. */
+/* When the kernel was entered, in nanoseconds since 1970-01-01 00:00 UTC. */
+uint64_t wall_clock_boot_ns(void);
+
+/* The same, of now. */
 uint64_t wall_clock_ns(void);
 
 /* It is `ns` since then now. */

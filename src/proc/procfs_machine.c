@@ -7,6 +7,7 @@
 #include "arch/arch.h"
 #include "fs/procfs.h"
 #include "irq/irq.h"
+#include "lib/wall_clock.h"
 #include "mm/page.h"
 #include "proc/kmsg.h"
 #include "proc/process.h"
@@ -194,9 +195,10 @@ static int show_stat(struct procfs_text *text, void *data)
     (void)data;
     struct sched_stats all = put_cores(text);
     put_interrupts(text);
-    procfs_printf(text, "ctxt %llu\nbtime 0\nprocesses %llu\nprocs_running %u\nprocs_blocked 0\n",
-                  (unsigned long long)all.switches, (unsigned long long)process_count_started(),
-                  all.ready);
+    procfs_printf(
+        text, "ctxt %llu\nbtime %llu\nprocesses %llu\nprocs_running %u\nprocs_blocked 0\n",
+        (unsigned long long)all.switches, (unsigned long long)(wall_clock_boot_ns() / NS_PER_S),
+        (unsigned long long)process_count_started(), all.ready);
     return 0;
 }
 

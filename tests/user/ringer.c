@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Started by rings.c on each of four cores with exec_ap: claims a vector on its core, rings those
- * of the others, and counts what it gets. It has no arguments; what there is to say goes through
- * files.
+ * of the others, and counts what it gets. It has no arguments; what there is to say, how many rings
+ * among it, goes through files.
  */
 #include <fcntl.h>
 
@@ -51,16 +51,27 @@ static long take(int64_t timeout_ns)
     return got > 0 ? got : 0;
 }
 
+static long wanted_rings(void)
+{
+    long rings;
+    FILE *file = fopen("rings", "r");
+    if (file == NULL || fscanf(file, "%ld", &rings) != 1)
+        exit(EXIT_FAILURE);
+    (void)fclose(file);
+    return rings;
+}
+
 int main(void)
 {
     long got = 0, sent = 0;
     core = (int)raw_getcore();
     if (chdir(PLACE) != 0)
         exit(EXIT_FAILURE);
+    const long rings = wanted_rings(), expected = (CORES - 1) * rings;
     got += take(0);
     say_to("ready", got, sent);
     wait_for_all("ready");
-    for (int i = 0; i < RINGS; i++) {
+    for (long i = 0; i < rings; i++) {
         for (int other = 0; other < CORES; other++) {
             long result = other == core ? 0 : raw_send_ipi(other, VECTOR);
             if (result != 0)
@@ -71,7 +82,7 @@ int main(void)
             got += take(0);
     }
     say_to("sent", got, sent);
-    for (long more = 1; got < EXPECTED && more > 0; got += more)
+    for (long more = 1; got < expected && more > 0; got += more)
         more = take(WAIT_NS);
     wait_for_all("sent");
     got += take(0); /* not one too many */

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""Everything at once: a level line that a device will not let go, an NMI every millisecond, frames
+as fast as the card takes them, and rings from every core to every other. What comes from outside
+comes by QEMU's sockets, and is counted there."""
+
+import re
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+import programs
+import qemu
+from booting import config_for
+from machine import Monitor, output_path
+from runs import PANIC, Run
+from wire import PROMPT, Flood, Wire, ask, counters, random_frames, settled, start_echo
+
+CORES = 4
+NMI_EVERY = 0.001  # seconds
+FORBID = (PANIC, "watchdog:", "missed", r"\blost\b")
+SWITCHED_OFF = r"irq (\d+): nobody cared for \d+ of the last 100000 interrupts: it is switched off"
+
+# A PC's slots 4 and 8 have one line, 6 and 10 another. In the second of each pair is a card of which
+# the kernel knows nothing (QEMU, "EDU device"), so the line has the first one's handler alone.
+LINES = ((4, 8), (6, 10))
+LINE_FRAMES = 20  # that the first one gets before
+EDU_RAISE = 0x60
+PCI_ADDRESS, PCI_DATA, PCI_COMMAND, PCI_BAR0 = 0xcf8, 0xcfc, 0x04, 0x10
+COMMAND_MEMORY = 1 << 1  # and nothing else: with its INTx on
+
+
+class Qtest:
+    """Reads and writes ports and memory from outside (QEMU, "QTest Device Emulation Testing
+    Framework")."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(str(path))
+        self.replies = self.socket.makefile(encoding="ascii")
+
+    def ask(self, command):
+        self.socket.sendall(command.encode() + b"\n")
+        words = self.replies.readline().split()
+        assert words[:1] == ["OK"], f"{command}: {words}"
+        return int(words[1], 16) if len(words) > 1 else None
+
+    def config(self, slot, register):
+        self.ask(f"outl {PCI_ADDRESS:#x} {1 << 31 | slot << 11 | register:#x}")
+        return self.ask(f"inl {PCI_DATA:#x}")
+
+    def assert_line(self, slot):
+        """Have the edu card there ask for ever, though the kernel has told it not to."""
+        registers = self.config(slot, PCI_BAR0) & ~0xf
+        self.config(slot, PCI_COMMAND)
+        self.ask(f"outw {PCI_DATA:#x} {COMMAND_MEMORY:#x}")
+        self.ask(f"writel {registers + EDU_RAISE:#x} 1")
+
+
+class Repeated:
+    """Does something again and again in a thread, until it is told to stop, and counts."""
+
+    def __init__(self, function, every=0.0):
+        self.function, self.every = function, every
+        self.count = 0
+        self.ending = threading.Event()
+        self.pool = ThreadPoolExecutor(1)
+
+    def __enter__(self):
+        self.running = self.pool.submit(self._run)
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.pool.shutdown()
+
+    def _run(self):
+        while not self.ending.wait(self.every):
+            self.function()
+            self.count += 1
+
+    def stop(self):
+        self.ending.set()
+        self.running.result()
+        return self.count
+
+
+def storm_initrd():
+    shipped = ("sh", "cat", "echo", "echoframes", "dmesg")
+    return programs.save("storm", programs.archive(
+        *(programs.file(f"bin/{name}", (qemu.BUILD / "user" / name).read_bytes())
+          for name in shipped),
+        *(programs.file(f"bin/{name}", programs.data_of(name)) for name in ("rings", "ringer"))))
+
+
+def row(lines, name):
+    """The counts of a row of /proc/interrupts, by core."""
+    line = next(line for line in lines if line.strip().startswith(f"{name}:"))
+    return [int(word) for word in line.split()[1:1 + CORES]]
+
+
+def sockets_of(name):
+    paths = [output_path(name, suffix) for suffix in ("qmp", "qtest")]
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return paths
+
+
+class Storm:
+    """A machine with all that comes at it. eth0 has messages of its own and is echoed; each card
+    behind it has a line, which it shares."""
+
+    def __init__(self, machine, stack, name, limit):
+        qmp, qtest = sockets_of(name)
+        self.wires = [stack.enter_context(Wire(f"w{i}")) for i in range(1 + len(LINES))]
+        lines = [word for wire, (slot, stuck) in zip(self.wires[1:], LINES) for word in (
+            *wire.options(f"e1000,addr={slot}"), "-device", f"edu,addr={stuck}")]
+        run = Run(name, cmdline="init=/bin/sh loglevel=4", machine="pc", limit=limit, extra=(
+            *self.wires[0].options("e1000e,addr=3"), *lines,
+            "-qmp", f"unix:{qmp},server=on,wait=off",
+            "-qtest", f"unix:{qtest},server=on,wait=off", "-qtest-log", "none"))
+        self.vm = machine(config_for(run, storm_initrd()), run.limit, run.name)
+        self.vm.wait_text(PROMPT)
+        self.monitor, self.qtest = Monitor(qmp), Qtest(qtest)
+        self.answers = 0
+
+    def nmi(self):
+        self.monitor.execute("inject-nmi")
+
+    def ask(self, command):
+        """The shell answers."""
+        self.answers += 1
+        said = f"still here {self.answers}"
+        lines = ask(self.vm, f"echo {said}; {command}")
+        assert said in lines
+        return lines
+
+    def nmis(self):
+        """How many the core has taken that took the fewest."""
+        return min(row(self.ask("cat /proc/interrupts"), "NMI"))
+
+    def echoed(self):
+        return counters(self.ask("cat /proc/net/eth0"))["sent"]
+
+    def assert_line(self, number):
+        """Its card gets frames; then the other one never lets go: the line is switched off, and
+        that is said."""
+        for frame in random_frames(LINE_FRAMES):
+            self.wires[number].send(frame)
+        while (seen := counters(self.ask(f"cat /proc/net/eth{number}")))["frames"] < LINE_FRAMES:
+            pass
+        assert seen["frames"] == seen["unheard"] == LINE_FRAMES
+        self.qtest.assert_line(LINES[number - 1][1])
+        while sum(bool(re.search(SWITCHED_OFF, line)) for line in self.vm.lines) < number:
+            self.ask("echo")
+
+    def go_on(self, nmis, frames, until):
+        """Until as many more have come to each core, and been echoed, and until that time."""
+        nmis, frames = self.nmis() + nmis, self.echoed() + frames
+        while self.nmis() < nmis or self.echoed() < frames or time.monotonic() < until:
+            pass
+
+    def finish_rings(self):
+        ask(self.vm, "echo enough > /stop")
+        while not (said := [line for line in ask(self.vm, "cat /rings") if "rings:" in line]):
+            pass
+        rounds, wrong = map(int, re.fullmatch(r"rings: (\d+) rounds, (\d+) wrong", said[0]).groups())
+        assert rounds > 0 and wrong == 0
+
+
+@pytest.mark.parametrize("lines, nmis, frames, rings, seconds", [
+    (1, 100, 500, 2000, 0), pytest.param(2, 1000, 10000, 20000, 60, marks=pytest.mark.soak)])
+def test_storm(lines, nmis, frames, rings, seconds, machine):
+    """The shell answers all the while; every ring is taken, every frame echoed or its drop counted;
+    a line that nobody cares for is switched off in words, and all else goes on."""
+    with ExitStack() as stack:
+        storm = Storm(machine, stack, f"storm-{seconds}", limit=60 + 10 * seconds)
+        vm = storm.vm
+        start_echo(vm)
+        ask(vm, f"rings {rings} /stop > /rings &")
+        flood = stack.enter_context(Flood(storm.wires[0], next(random_frames(1, seed=3))))
+        struck = stack.enter_context(Repeated(storm.nmi, NMI_EVERY))
+        begin = time.monotonic()
+        for number in range(1, lines + 1):
+            storm.assert_line(number)
+            storm.go_on(nmis, frames, begin + seconds * number / lines)
+        storm.finish_rings()
+        struck.stop()
+        sent = flood.stop()
+        seen = settled(vm, sent)
+        assert sent == flood.finish() + seen["overflowed"] + seen["no_room"]
+        lines = [*vm.lines, *ask(vm, "dmesg")]
+        assert not [line for line in lines if re.search("|".join(FORBID), line)]
+        vm.send("poweroff\r")
+        assert vm.wait_exit(forbid=FORBID) == 0
+    print(f"{storm.answers} answers, {struck.count} NMIs, {sent} frames")

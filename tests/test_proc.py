@@ -14,11 +14,14 @@ import programs
 import qemu
 import witness
 from booting import boot, config_for
+from machine import Monitor, output_path
 from prompt import PROMPT, Prompt
 from runs import PANIC, Run, exited
+from screens import type_keys
 
 CORES = 4
 DEVICE_VECTORS = range(239, 249)
+KEYS = "typing"
 # Rows with one number for the machine, as on Linux.
 SUMS = {"ERR", "MIS"}
 WORDS = {"NMI": "Non-maskable interrupts", "LOC": "Local timer interrupts",
@@ -178,6 +181,45 @@ def test_tables(machine):
     taken = [sum(log[vector] for vector in DEVICE_VECTORS) for log in witness.interrupts(run.name)]
     assert [taken[core] for core in (0, 1, 3)] == [counted[core] for core in (0, 1, 3)]
     assert taken[2] > counted[2]  # what was typed after the last look came there, too
+
+
+def row_of(rows, name):
+    """(irq, counts) of the row with that handler."""
+    return next((irq, found.counts) for irq, found in rows.items() if found.words[-1] == name)
+
+
+def test_who_took_what(machine):
+    """Keys, a ping, its sleep: each is counted in its own row, on the core that it was sent to."""
+    name, qmp = "proc-who", output_path("proc-who", "qmp")
+    qmp.unlink(missing_ok=True)
+    run = Run(name, cmdline="init=/bin/sh console=tty0 console=ttyS0", extra=(
+        "-netdev", "user,id=net,restrict=on", "-device", "e1000e,netdev=net",
+        "-qmp", f"unix:{qmp},server=on,wait=off"))
+    prompt = Prompt(machine(config_for(run, qemu.INITRD), run.limit, run.name))
+    monitor = Monitor(qmp)
+
+    def table():
+        return parse_table(prompt.type("cat /proc/interrupts"))
+
+    cores = {"i8042": 1, "eth0-rx": 2}
+    irqs = {handler: row_of(table(), handler)[0] for handler in cores}
+    for handler, core in cores.items():
+        prompt.type(f"echo {1 << core} > /proc/irq/{irqs[handler]}/smp_affinity")
+    before = table()
+    type_keys(monitor, KEYS)
+    prompt.type("on 3 ping -c 2 10.0.2.2")
+    while sum((after := table())[irqs["i8042"]].counts) < \
+            sum(before[irqs["i8042"]].counts) + 2 * len(KEYS):
+        pass  # QEMU presses and lets go in its own time
+    came = {row: [new - old for new, old in zip(after[row].counts, before[row].counts)]
+            for row in (*irqs.values(), "LOC", "RES")}
+    assert came[irqs["i8042"]] == [0, 2 * len(KEYS), 0, 0]
+    arp_and_echoes = 3
+    assert came[irqs["eth0-rx"]] == [0, 0, came[irqs["eth0-rx"]][2], 0]
+    assert 1 <= came[irqs["eth0-rx"]][2] <= arp_and_echoes
+    # ping slept: the boot core has the timer for all, and wakes the core that slept
+    assert came["LOC"][0] >= 1 and came["LOC"][1:] == [0, 0, 0] and came["RES"][3] >= 1
+    assert prompt.end("poweroff\r") == 0
 
 
 def test_kmsg(machine):

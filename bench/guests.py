@@ -32,7 +32,7 @@ EXACT = ["-icount", "shift=0,sleep=off"]
 
 SERIES = re.compile(r"(?:# )?bench: (\w+)( pair)?((?: \d+)+)")
 FACTS = ("bring_up_ns", "init_wait_ns", "memory_free_kib")  # in the same form, but no operations
-END = r"bench: done|ok 1 bench-(?:rings|bottom-halves)"
+END = r"bench: done|ok 1 bench-(?:rings|bottom-halves|interrupts)"
 STAMP = re.compile(r"\[ *(\d+\.\d{6})\] (.*)")
 
 # Intel SDM vol 3A, "Interrupt 14--Page-Fault Exception (#PF)"; src/arch/x86_64/trap.h
@@ -94,6 +94,12 @@ def carillon_bottom_halves(cores):
     """The same for what an interrupt's handler raises."""
     return qemu.Config(smp=str(cores), kernel=qemu.KERNEL,
                        append="debugexit selftest=bench-bottom-halves")
+
+
+def carillon_interrupts(cores):
+    """The same for interrupts, from their stubs on."""
+    return qemu.Config(smp=str(cores), kernel=qemu.KERNEL,
+                       append="debugexit selftest=bench-interrupts")
 
 
 def linux_init(kernel, initramfs, cores, mem="256M", cpu="max"):
@@ -181,11 +187,14 @@ def symbols(path):
 
 
 def marks_of(path, names=None):
-    """{operation: (from, to)}: an ELF file's labels op_NAME and op_NAME_end."""
+    """{operation: (from, to)}: an ELF file's labels op_NAME and op_NAME_end; with op_NAME_vector in
+    place of the first it begins with that vector's stub."""
     at = symbols(path)
-    return {name[3:]: (address, at[f"{name}_end"]) for name, address in sorted(at.items())
-            if name.startswith("op_") and f"{name}_end" in at
-            and (names is None or name[3:] in names)}
+    begin = {name: address for name, address in at.items() if f"{name}_end" in at}
+    begin |= {name[:-len("_vector")]: at["trap_stubs"] + vector * TRAP_STUB_SIZE
+              for name, vector in at.items() if name.endswith("_vector") and name.startswith("op_")}
+    return {name[3:]: (address, at[f"{name}_end"]) for name, address in sorted(begin.items())
+            if name.startswith("op_") and (names is None or name[3:] in names)}
 
 
 def count_file(name):

@@ -31,7 +31,8 @@ def exact_figures(suffix=""):
     carillon = {}
     for name, config in (("gates", guests.carillon_gates), ("programs", guests.carillon_programs),
                          ("rings", guests.carillon_rings),
-                         ("bottom-halves", guests.carillon_bottom_halves)):
+                         ("bottom-halves", guests.carillon_bottom_halves),
+                         ("interrupts", guests.carillon_interrupts)):
         carillon |= series(boot(f"carillon-{name}{suffix}", config(CORES), guests.END, EXACT))
     found = {"floor": series(floor), "carillon": carillon}
     return {guest: {operation: samples for operation, samples in operations.items()
@@ -61,6 +62,8 @@ def by_core():
             ("carillon", "carillon-rings-counted", guests.carillon_rings(CORES),
              guests.qemu.KERNEL),
             ("carillon", "carillon-bottom-halves-counted", guests.carillon_bottom_halves(CORES),
+             guests.qemu.KERNEL),
+            ("carillon", "carillon-interrupts-counted", guests.carillon_interrupts(CORES),
              guests.qemu.KERNEL)):
         passes, _, _ = counted(name, config, guests.marks_of(elf), EXACT)
         for operation, rows in passes.items():

@@ -30,6 +30,8 @@ RUNS = {
     "carillon-rings": (guests.carillon_rings, qemu.KERNEL, {"round_trip", "broadcast"}),
     "carillon-bottom-halves": (guests.carillon_bottom_halves, qemu.KERNEL,
                                {"softirq", "tasklet", "work"}),
+    "carillon-interrupts": (guests.carillon_interrupts, qemu.KERNEL, {
+        "irq_edge_entry", "irq_edge", "irq_level_entry", "irq_level", "ipi_entry", "ipi"}),
 }
 ALL_CORES = {"wait_wake", "ring_program", "round_trip"}  # that have a part in it by the end
 

@@ -38,7 +38,7 @@ POINTERS = {
     "run_for_a_while": [],                # a softirq's function, and
     "leave_to_thread": [],                # ksoftirqd's waking: not in a handler
     "softirq_interrupt": [],
-    "nmi_from_outside": ["count_only", "answer_nmi"],  # what self-tests put in its report's place
+    "nmi_from_outside": ["count_only", "note_rip", "answer_nmi"],  # what self-tests put in its place
     "look_at_core": ["sched_is_idle"],
     "guard": ["sched_is_idle"],
     "watchdog_scan": ["sched_is_idle"],

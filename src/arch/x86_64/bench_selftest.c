@@ -55,26 +55,24 @@ __asm__(OPERATION(irq_edge_entry, VECTOR_EDGE_ENTRY, bench_edge_handler)
 
 static uint32_t handler_ticks __attribute__((used)); /* when the last one began */
 
+#define UNUSED __attribute__((unused))
+
 /* Their first instruction reads the clock, so they are without a compiler's prologue. */
 enum irq_result bench_edge_handler(uint32_t irq, void *dev);
 enum irq_result bench_level_handler(uint32_t irq, void *dev);
 void bench_ipi_handler(uint32_t irq, uint64_t count, void *cookie);
 enum irq_result bench_take_back(uint32_t irq, void *dev);
 
-__attribute__((naked)) enum irq_result bench_edge_handler(uint32_t irq, void *dev)
+__attribute__((naked)) enum irq_result bench_edge_handler(UNUSED uint32_t irq, UNUSED void *dev)
 {
     __asm__("rdtsc\n\tmov %%eax, handler_ticks(%%rip)\n\tmov %0, %%eax\n\tret"
             :
             : "i"(IRQ_HANDLED));
-    (void)irq;
-    (void)dev;
 }
 
-__attribute__((naked)) enum irq_result bench_level_handler(uint32_t irq, void *dev)
+__attribute__((naked)) enum irq_result bench_level_handler(UNUSED uint32_t irq, UNUSED void *dev)
 {
     __asm__("rdtsc\n\tmov %eax, handler_ticks(%rip)\n\tjmp bench_take_back");
-    (void)irq;
-    (void)dev;
 }
 
 enum irq_result bench_take_back(uint32_t irq, void *dev)
@@ -84,12 +82,10 @@ enum irq_result bench_take_back(uint32_t irq, void *dev)
     return source->take_back(source) ? IRQ_HANDLED : IRQ_NONE;
 }
 
-__attribute__((naked)) void bench_ipi_handler(uint32_t irq, uint64_t count, void *cookie)
+__attribute__((naked)) void bench_ipi_handler(UNUSED uint32_t irq, UNUSED uint64_t count,
+                                              UNUSED void *cookie)
 {
     __asm__("rdtsc\n\tmov %eax, handler_ticks(%rip)\n\tret");
-    (void)irq;
-    (void)count;
-    (void)cookie;
 }
 
 /* ---- one interrupt -----------------------------------------------------------------------------

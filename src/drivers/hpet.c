@@ -41,6 +41,7 @@ enum {
 enum {
     HPET_SOURCES_MAX = 3, /* every HPET has three comparators; more are of no use here */
     GSI_MAX = 31,
+    SET_TRIES = 20,
 };
 #define FS_PER_NS UINT64_C(1000000)
 #define PERIOD_MIN_NS UINT64_C(10000)      /* shorter ones are over before they are set */
@@ -90,6 +91,24 @@ static uint32_t timer_silence(const struct hpet_source *timer)
     return config;
 }
 
+/*
+ * A period takes two writes, when it begins and how long it is. If the first time is over before
+ * the second write (this core was held up), the comparator is a wrong period further, or waits for
+ * the counter to come round: seconds. So look, and do it again.
+ */
+static bool set_period(const struct hpet_source *timer, uint32_t config, uint32_t period)
+{
+    for (int i = 0; i < SET_TRIES; i++) {
+        timer_write(timer, HPET_TIMER_CONFIG, config | HPET_TIMER_SET_VALUE);
+        timer_write(timer, HPET_TIMER_COMPARATOR, hpet_read(HPET_COUNTER) + period);
+        timer_write(timer, HPET_TIMER_COMPARATOR, period);
+        uint32_t next = timer_read(timer, HPET_TIMER_COMPARATOR);
+        if (next - hpet_read(HPET_COUNTER) - 1 < period)
+            return true;
+    }
+    return false;
+}
+
 static int start(struct line_source *self, uint32_t gsi, uint64_t period_ns, bool level)
 {
     struct hpet_source *timer = (struct hpet_source *)self;
@@ -102,9 +121,8 @@ static int start(struct line_source *self, uint32_t gsi, uint64_t period_ns, boo
     hpet_write(HPET_STATUS, 1u << timer->number);
     config |= (level ? HPET_TIMER_LEVEL : 0) | HPET_TIMER_PERIODIC;
     /* before it is enabled, or it would interrupt by what was set before */
-    timer_write(timer, HPET_TIMER_CONFIG, config | HPET_TIMER_SET_VALUE);
-    timer_write(timer, HPET_TIMER_COMPARATOR, hpet_read(HPET_COUNTER) + period);
-    timer_write(timer, HPET_TIMER_COMPARATOR, period);
+    if (!set_period(timer, config, period))
+        return -EIO;
     timer_write(timer, HPET_TIMER_CONFIG, config | HPET_TIMER_ENABLE);
     return 0;
 }

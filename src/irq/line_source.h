@@ -20,7 +20,8 @@ struct line_source {
      * Interrupt at input `gsi` each `period_ns` from now, until stop(). By level, the line stays
      * asserted until take_back() is called after each interrupt; what falls due meanwhile folds.
      * Who starts it has it for himself, with the irq of that input, until he stops it.
-     * Returns: 0, -EINVAL (not an input of its own, or a period that it cannot do).
+     * Returns: 0, -EINVAL (not an input of its own, or a period that it cannot do), -EIO (it does
+     * not take the period).
      * Context: thread. Sleeps: no. Locks: none.
      */
     int (*start)(struct line_source *self, uint32_t gsi, uint64_t period_ns, bool level);

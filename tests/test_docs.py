@@ -10,7 +10,7 @@ from qemu import DEBUG_KERNEL, KERNEL, ROOT
 
 # Each block of commands of these is typed, in a copy of the tree, and prints what the page shows.
 FOLLOWED = ["procedure", "from-printf-to-the-wire", "from-the-wire-to-the-work",
-            "application-processors", "source-tree"]
+            "application-processors", "source-tree", "frames"]
 # Of these, the sections that begin with such a heading.
 SECTIONS = [("building-and-running", "make run"), ("boot-contract", "A menu entry"),
             ("parameters", "Examples"), ("system-call-gate", "The call by hand")]

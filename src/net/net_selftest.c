@@ -277,7 +277,7 @@ static void test_queue_overflow(void)
 /* A frame's copies have a bound, and a list of the queues passes none over while others close. */
 static void test_queues_max(void)
 {
-    struct net_queue *queues[NET_QUEUES_MAX + 1];
+    struct net_queue *queues[NET_QUEUES_MAX + 1] = {0};
     struct net_queue_counters counters = {0};
     int count = 0, seen = 0;
     while (count <= NET_QUEUES_MAX && (queues[count] = net_queue_open(count + 1)) != NULL)

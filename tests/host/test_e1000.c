@@ -268,6 +268,7 @@ static int begin(void **state)
     memset(dropped, 0, sizeof(dropped));
     put_address(address);
     pci = (struct pci_device){.vendor_id = 0x8086, .device_id = 0x100e};
+    pci.bars[0].bytes = REGISTERS_BYTES;
     is_stuck = has_no_eeprom = fail_memory = false;
     irqs = 1, irq_error = register_error = 0, irq_kind = PCI_IRQ_INTX;
     handlers = 0, vectors_left = 3, frames = bytes = 0;
@@ -290,6 +291,14 @@ static void comes_up(void **state)
     assert_int_equal(registers[E1000_RDT / 4], RECEIVE_COUNT - 1);
     assert_true((registers[E1000_RCTL / 4] & E1000_RCTL_SECRC) != 0);
     assert_true((registers[E1000_RCTL / 4] & E1000_RCTL_EN) != 0);
+}
+
+static void too_few_registers(void **state)
+{
+    (void)state;
+    pci.bars[0].bytes = REGISTERS_BYTES / 2;
+    assert_int_not_equal(driver->probe(&pci), 0);
+    assert_int_equal(handlers, 0);
 }
 
 static void vectors_where_there_are(void **state)
@@ -434,6 +443,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(comes_up, begin, end),
+        cmocka_unit_test_setup_teardown(too_few_registers, begin, end),
         cmocka_unit_test_setup_teardown(vectors_where_there_are, begin, end),
         cmocka_unit_test_setup_teardown(address_from_the_register, begin, end),
         cmocka_unit_test_setup_teardown(refused, begin, end),

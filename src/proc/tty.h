@@ -33,8 +33,8 @@ int tty_init(void);
  *     ioctl  TCGETS, TCSETS, TCSETSW, TCSETSF, TCSBRK, TCFLSH, TIOCGWINSZ, TIOCSWINSZ, TIOCSCTTY
  *            (this is the calling process's terminal from now on), TIOCGDEV (the device number of
  *            the terminal itself, also through /dev/console and /dev/tty), FIONREAD (-EIO: nothing
- *            can be typed there); where there is a keyboard KDGKBTYPE (always KB_101), KDGKBMODE and
- *            KDSKBMODE (K_RAW, or K_XLATE, for which K_UNICODE is taken; -EINVAL); else -ENOTTY
+ *            can be typed there); where there is a keyboard KDGKBTYPE (always KB_101), KDGKBMODE
+ * and KDSKBMODE (K_RAW, or K_XLATE, for which K_UNICODE is taken; -EINVAL); else -ENOTTY
  */
 
 /* The terminal of /dev/console; NULL without any console. Context: any, after tty_init(). */

@@ -151,8 +151,11 @@ void console_selection_ends(void)
         if (console_takes_log(c))
             return;
     }
+    console_lock();
     if (preferred != NULL)
         atomic_store_explicit(&preferred->takes_log, true, memory_order_relaxed);
+    log_console_begins();
+    console_unlock();
     log_drain();
 }
 
@@ -167,6 +170,7 @@ void console_register(struct console *console)
     atomic_store_explicit(&console->next, NULL, memory_order_relaxed);
     /* release: who finds the console (console_load) finds its fields too */
     atomic_store_explicit(link, console, memory_order_release);
+    log_console_begins();
     console_unlock();
     log_drain();
 }

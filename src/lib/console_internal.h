@@ -65,6 +65,9 @@ void console_write_line(struct console *console, const char *text, size_t len);
 void log_begin_console(struct console *console);
 void log_begin_console_now(struct console *console);
 
+/* Another console takes the log from now on. Locks: caller holds console. */
+void log_console_begins(void);
+
 /* Is there a line that the console has not shown? Context: any. */
 bool log_is_behind(const struct console *console);
 

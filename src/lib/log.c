@@ -562,6 +562,20 @@ int log_console_level(void)
     return atomic_load_explicit(&console_level, memory_order_relaxed);
 }
 
+/* Up to here every console has shown the log, if not further: who finds the head there need not
+ * ask each of them, on each way to ring 3. L: console for changes. */
+static _Atomic uint64_t shown_by_all;
+
+static inline bool all_have_shown(void)
+{
+    return head_position() == atomic_load_explicit(&shown_by_all, memory_order_relaxed);
+}
+
+void log_console_begins(void)
+{
+    atomic_store_explicit(&shown_by_all, 0, memory_order_relaxed); /* the next drain finds out */
+}
+
 static void move_to(struct console *console, struct log_cursor to)
 {
     console->shown = to;
@@ -628,7 +642,6 @@ bool log_is_behind(const struct console *console)
 
 /* Which consoles are asked. */
 enum pending {
-    PENDING_ANYWHERE,
     PENDING_UNHELD,
     PENDING_READY, /* and the device has room for any line */
 };
@@ -636,10 +649,12 @@ enum pending {
 /* Is there a line to show? */
 static inline bool any_pending(enum pending where)
 {
+    if (all_have_shown())
+        return false;
     console_for_each (c) {
         if (!console_takes_log(c) || !is_behind(c))
             continue;
-        if (where != PENDING_ANYWHERE && console_is_held(c))
+        if (console_is_held(c))
             continue;
         if (where != PENDING_READY || console_is_ready(c, LOG_FORMATTED_MAX))
             return true;
@@ -655,19 +670,24 @@ bool log_pending(void)
 /* Locks: caller holds console. */
 static void drain_some(void)
 {
+    uint64_t least = head_position();
     console_for_each (c) {
-        if (!console_takes_log(c) || console_is_held(c))
+        if (!console_takes_log(c))
             continue;
-        for (int i = 0; i < DRAIN_LINES && drain_one(c, DRAIN_WHAT_FITS); i++)
+        for (int i = 0; i < DRAIN_LINES && !console_is_held(c) && drain_one(c, DRAIN_WHAT_FITS);
+             i++)
             continue;
+        if (position_diff(least, c->shown.slot) > 0)
+            least = c->shown.slot;
     }
+    atomic_store_explicit(&shown_by_all, least, memory_order_relaxed);
 }
 
 void log_drain(void)
 {
     /* The first look passes over nothing, since `held` is sure under the lock alone. What is still
      * held, or has no room, after giving the lock back is left to who ends that (console.c). */
-    bool more = any_pending(PENDING_ANYWHERE);
+    bool more = !all_have_shown();
     while (more && console_try_lock()) {
         drain_some();
         console_unlock();

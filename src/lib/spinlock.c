@@ -31,8 +31,8 @@ static void wait_turn(const struct spinlock *lock, uint64_t since_ns, bool *repo
         log_warn("core %u has waited 1 s for the lock \"%s\"", arch_cpu(), lock->name);
         if (DEBUG_KERNEL)
             lock_debug_log_holder(lock);
-        if (!in_hardirq())
-            log_drain(); /* nobody else may be awake to show it */
+        if (!in_interrupt()) /* in one the console's lock may not be taken */
+            log_drain();     /* nobody else may be awake to show it */
     }
 }
 

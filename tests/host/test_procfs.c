@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-/* links: src/lib/wall_clock.c */
 /* links: src/fs/memfs.c src/fs/memfs_node.c src/fs/memfs_dir.c src/fs/memfs_walk.c */
 /* links: src/fs/procfs.c src/fs/procfs_tree.c */
 /* links: src/fs/memfs_file.c src/fs/contents.c src/fs/device.c src/fs/file.c */

@@ -84,6 +84,15 @@ static inline void arch_irq_restore(uint64_t flags)
     fake_irqs_off = flags == 0;
 }
 
+static inline bool arch_flags_enable_irqs(uint64_t flags)
+{
+    return flags != 0;
+}
+
+/* What lib/context.h looks at: no handler runs here, and no softirq. */
+__attribute__((weak)) int32_t percpu_irq_depth[MAX_CPUS], softirq_irq_depth[MAX_CPUS];
+__attribute__((weak)) uint32_t softirq_off[MAX_CPUS];
+
 __attribute__((weak)) _Thread_local bool fake_work_due;
 
 static inline void arch_work_note(void)

@@ -259,7 +259,8 @@ SHOOTDOWN = [
                                (SPACE, FLUSH, FLUSH.replace("space->tlb", "seen"))), FREE_FRAME),
     Bug("shootdown", "NO_SELF", ((TLB, SELF, "    (void)cpumask_test_and_clear(&others, arch_cpu());\n"),),
         OWN),
-    Bug("shootdown", "NO_CALL", ((TLB, CALL_OTHERS, ""),), FREE_FRAME, every_time=True),
+    Bug("shootdown", "NO_CALL", ((TLB, CALL_OTHERS, "    (void)flush_as_asked;\n"),), FREE_FRAME,
+        every_time=True),
     Bug("shootdown", "F5_FIRST", ((SPACE, FLUSH, FREE_FRAMES), (SPACE, FREE_FRAMES, FLUSH)),
         FREE_FRAME),
     Bug("shootdown", "NO_E1", ((TLB, WAIT_UNUSED, "        (void)wait;\n"),), STILL_USED),
@@ -272,7 +273,8 @@ M2_VECTOR = """        route(desc, between); /* step M2 */
 """
 M2_CORE = """    route(desc, to); /* step M2 */
 """
-M3_LANDED = """    if (!wait_until_landed(desc)) /* step M3; the entries stay in force all the same */
+M3_LANDED = """     * finds the vector free, and is counted as missed */
+    if (!wait_until_landed(desc))
 """
 M3_IRR = """    while (waits_at(at))
 """
@@ -291,7 +293,7 @@ MOVE = [
     Bug("move", "DESTINATION_FIRST", (
         (AFFINITY, M2_VECTOR, "        route(desc, (struct place){to.cpu, from.vector});\n"),),
         NO_MEANING),
-    Bug("move", "NO_M3", ((AFFINITY, M3_LANDED, "    if (false)\n"),
+    Bug("move", "NO_M3", ((AFFINITY, M3_LANDED, M3_LANDED.replace("!wait_until_landed(desc)", "false")),
                           (AFFINITY, M3_IRR, "    while (false && waits_at(at))\n")), NO_MEANING,
         every_time=True),
     Bug("move", "NO_PENDING", ((FLOW, KEPT, ""),), EDGE_LOST),

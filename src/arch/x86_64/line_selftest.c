@@ -300,8 +300,8 @@ static uint64_t taken(uint32_t irq)
 /* While it is disabled it waits at the pin, and comes once when it is enabled. */
 static void check_disabled(uint32_t irq)
 {
-    uint32_t before = atomic_load(&level_calls);
     disable_irq(irq);
+    uint32_t before = atomic_load(&level_calls);
     uint64_t taken_before = taken(irq);
     raise_level();
     uint64_t start = arch_clock_ns();

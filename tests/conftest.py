@@ -21,9 +21,17 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:setDaemon:DeprecationWarning")
 
 
+# They use what there is but once: build/run, build/models, gdb's port.
+ONE_BY_ONE = ("test_build.py", "test_console.py", "test_docs.py", "test_models.py", "test_tools.py",
+              "test_user_programs.py")
+
+
 def pytest_collection_modifyitems(items):
     """Host tests first: they are quick, and what they find explains what comes after."""
     items.sort(key=lambda item: item.path.name != "test_host.py")
+    for item in items:
+        if item.path.name in ONE_BY_ONE:
+            item.add_marker(pytest.mark.xdist_group("one by one"))
 
 
 @pytest.fixture

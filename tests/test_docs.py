@@ -20,7 +20,6 @@ BLOCK = re.compile(r"^```\w*\n.*?^```$|^    [^\n]*(?:\n(?:    [^\n]*)?(?=\n))*",
                    re.MULTILINE | re.DOTALL)
 SAME_BLOCKS = ["procedure", "building-and-running", "usb-stick"]
 
-pytestmark = pytest.mark.xdist_group("pages")  # `make gdb` listens at one port
 
 def page(name):
     return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")

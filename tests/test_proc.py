@@ -104,7 +104,7 @@ def check_affinity(prompt):
     before = parse_table(prompt.type("cat /proc/interrupts"))
     prompt.type("echo " + "typing " * 20)
     after = parse_table(prompt.type("cat /proc/interrupts"))
-    assert after["4"].words[:2] == ["IO-APIC", "4-edge"] and "serial" in after["4"].words[2]
+    assert after["4"].words[:2] == ["IO-APIC", "4-edge"] and after["4"].words[2] == "ttyS0"
     assert after["4"].counts[2] - before["4"].counts[2] >= 20
     for core in (0, 1, 3):
         assert after["4"].counts[core] == before["4"].counts[core]
@@ -217,8 +217,9 @@ def test_who_took_what(machine):
     arp_and_echoes = 3
     assert came[irqs["eth0-rx"]] == [0, 0, came[irqs["eth0-rx"]][2], 0]
     assert 1 <= came[irqs["eth0-rx"]][2] <= arp_and_echoes
-    # ping slept: the boot core has the timer for all, and wakes the core that slept
-    assert came["LOC"][0] >= 1 and came["LOC"][1:] == [0, 0, 0] and came["RES"][3] >= 1
+    # ping slept: the boot core has the timer for all, and wakes the core that slept; a core that
+    # writes to the serial port has a timer of its own meanwhile
+    assert came["LOC"][0] >= 1 and came["RES"][3] >= 1
     assert prompt.end("poweroff\r") == 0
 
 

@@ -18,7 +18,8 @@ CALL = 0xfb  # the vector of calls on other cores
 
 def calls_taken(start, test, smp):
     """How many calls each core took during the boot and this self-test, and the test's lines."""
-    run = Run(f"shootdown-{test}-{smp}", smp=str(smp), cmdline=f"selftest={test}", limit=120,
+    run = Run(f"shootdown-{test}-{smp}", smp=str(smp), cmdline=f"selftest={test} watchdog=off",
+              limit=120,
               expect=[rf"ok 1 {test}", r"selftest: exited with status 0"])
     witness.log_interrupts(run)
     vm = boot(run, start)

@@ -16,6 +16,7 @@
 
 enum {
     WORKS = 32,      /* of each core */
+    CHECKED = 24,    /* likewise, in its percpu memory */
     TICK_US = 20,    /* between two interrupts of a core that queue */
     QUEUEINGS = 300, /* by each core */
     SOAK_QUEUEINGS = 1000000,
@@ -91,7 +92,7 @@ struct ticker {
     _Atomic bool done;
 };
 static DEFINE_PERCPU(struct ticker, ticker);
-static DEFINE_PERCPU(struct checked_work, checked_works[WORKS]);
+static DEFINE_PERCPU(struct checked_work, checked_works[CHECKED]);
 
 static cpu_t neighbour(cpu_t cpu)
 {
@@ -107,7 +108,7 @@ static void tick(struct timer *timer)
     for (int i = 0; i < AT_ONCE && self->left > 0; i++) {
         uint64_t n = self->next++;
         cpu_t of = n % 4 == 0 ? neighbour(arch_cpu()) : arch_cpu();
-        struct checked_work *work = &(*percpu_of(of, checked_works))[n % WORKS];
+        struct checked_work *work = &(*percpu_of(of, checked_works))[n % CHECKED];
         if (work_queue(self->wq, &work->work)) {
             atomic_fetch_add(&accepted, 1);
             self->left--;
@@ -131,7 +132,7 @@ static void queue_from_handlers(struct workqueue *wq, uint64_t each)
 {
     cpumask_for_each (cpu, &smp_online) {
         struct ticker *of = percpu_of(cpu, ticker);
-        for (size_t i = 0; i < WORKS; i++)
+        for (size_t i = 0; i < CHECKED; i++)
             work_init(&(*percpu_of(cpu, checked_works))[i].work, run_checked);
         *of = (struct ticker){.timer = TIMER(tick), .left = each};
     }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Everything at once: a level line that a device will not let go, an NMI every millisecond, frames
-as fast as the card takes them, and rings from every core to every other. What comes from outside
-comes by QEMU's sockets, and is counted there."""
+"""Everything at once: a level line that a device will not let go, NMIs as fast as
+the monitor takes them (one a millisecond at most), frames as fast as the card takes them, and rings
+from every core to every other. What comes from outside comes by QEMU's sockets, and is counted
+there."""
 
 import re
 import socket
@@ -20,7 +21,7 @@ from runs import PANIC, Run
 from wire import PROMPT, Flood, Wire, ask, counters, random_frames, settled, start_echo
 
 CORES = 4
-NMI_EVERY = 0.001  # seconds
+NMI_EVERY = 0.001  # seconds, at the least
 FORBID = (PANIC, "watchdog:", "missed", r"\blost\b")
 SWITCHED_OFF = r"irq (\d+): nobody cared for \d+ of the last 100000 interrupts: it is switched off"
 

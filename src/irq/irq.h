@@ -167,13 +167,13 @@ void irq_spread(void);
 
 /*
  * A line nobody handles is switched off: when of `window` interrupts more than `limit` were
- * unhandled; 99,900 of 100,000, as on Linux. For self-tests: make it smaller.
+ * unhandled; 99,900 of 100,000, as on Linux. For self-tests: make it smaller for one irq.
  * Returns: what it was. Context: thread.
  */
 struct irq_stuck_rule {
     uint32_t window, limit;
 };
-struct irq_stuck_rule irq_set_stuck_rule(struct irq_stuck_rule rule);
+struct irq_stuck_rule irq_set_stuck_rule(uint32_t irq, struct irq_stuck_rule rule);
 
 /* One more than the highest irq. Context: any. */
 uint32_t irq_limit(void);

@@ -282,6 +282,21 @@ SELFTEST("irq-shared", test_shared);
 
 /* ---- nobody handles it ----------------------------------------------------------------------- */
 
+/* A rule for one irq is none for others, such as the console's. */
+static void expect_usual_rule(void)
+{
+    static struct device bystander;
+    static struct listener listener;
+    listener = (struct listener){.answer = IRQ_NONE};
+    if (!device_init(&bystander))
+        return;
+    expect_result("request", request_irq(bystander.irq, listen, 0, "bystander", &listener), 0);
+    raise_and_wait(&bystander, 101);
+    selftest_expect(!info_of(bystander.irq).stuck, "another irq's rule switched it off");
+    expect_result("free", free_irq(bystander.irq, &listener), 0);
+    irq_free_msi(bystander.irq);
+}
+
 static void test_stuck(void)
 {
     static struct device device;
@@ -290,7 +305,8 @@ static void test_stuck(void)
     if (!device_init(&device))
         return;
     struct irq_stuck_rule rule =
-        irq_set_stuck_rule((struct irq_stuck_rule){.window = 100, .limit = 90});
+        irq_set_stuck_rule(device.irq, (struct irq_stuck_rule){.window = 100, .limit = 90});
+    expect_usual_rule();
     expect_result("request", request_irq(device.irq, listen, 0, "deaf", &listener), 0);
     raise_and_wait(&device, 90);
     listener.answer = IRQ_HANDLED;
@@ -306,7 +322,7 @@ static void test_stuck(void)
     selftest_expect(info_of(device.irq).unhandled == 190, "190 unhandled expected, %llu seen",
                     (unsigned long long)info_of(device.irq).unhandled);
     selftest_expect(device.masked, "the device may still send");
-    (void)irq_set_stuck_rule(rule);
+    (void)irq_set_stuck_rule(device.irq, rule);
     expect_result("free", free_irq(device.irq, &listener), 0);
     device.pending = false;
     expect_result("again", request_irq(device.irq, listen, 0, "deaf", &listener), 0);

@@ -360,7 +360,7 @@ static void check_stuck(uint32_t irq)
 {
     struct irq_info info;
     struct irq_stuck_rule rule =
-        irq_set_stuck_rule((struct irq_stuck_rule){.window = 1000, .limit = 990});
+        irq_set_stuck_rule(irq, (struct irq_stuck_rule){.window = 1000, .limit = 990});
     uint32_t before = atomic_load(&level_calls);
     atomic_store(&answer, false);
     raise_level();
@@ -372,7 +372,7 @@ static void check_stuck(uint32_t irq)
     while (!info.stuck && arch_clock_ns() - start < LINE_WAIT_NS);
     selftest_expect(info.stuck, "after %u interrupts that nobody handled it is on",
                     atomic_load(&level_calls) - before);
-    (void)irq_set_stuck_rule(rule);
+    (void)irq_set_stuck_rule(irq, rule);
     stop_hpet();
 }
 

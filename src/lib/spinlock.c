@@ -31,8 +31,10 @@ static void wait_turn(const struct spinlock *lock, uint64_t since_ns, bool *repo
         log_warn("core %u has waited 1 s for the lock \"%s\"", arch_cpu(), lock->name);
         if (DEBUG_KERNEL)
             lock_debug_log_holder(lock);
-        if (!in_interrupt()) /* in one the console's lock may not be taken */
-            log_drain();     /* nobody else may be awake to show it */
+        /* the console's lock is for threads, and what stands behind it takes locks that the caller
+         * may hold if interrupts are off */
+        if (arch_irqs_enabled() && !in_interrupt())
+            log_drain(); /* nobody else may be awake to show it */
     }
 }
 

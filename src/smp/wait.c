@@ -17,8 +17,8 @@ void core_wait_turn(struct core_wait *wait, cpu_t cpu, const char *what)
     arch_relax();
     if (!arch_irqs_enabled())
         call_answer();
-    if (wait->reports != 0 && !in_interrupt()) /* as in spinlock.c */
-        log_drain();                           /* nobody else may be awake to show the report */
+    if (wait->reports != 0 && arch_irqs_enabled() && !in_interrupt()) /* as in spinlock.c */
+        log_drain(); /* nobody else may be awake to show the report */
     if (wait->reports == 2)
         return;
     uint64_t waited = arch_clock_ns() - wait->since_ns;

@@ -90,7 +90,7 @@ def test_demonstration(machine):
 @pytest.mark.parametrize("smp", ["4"])
 def test_selftests(smp, machine):
     """Every rule holds while the kernel's own tests run."""
-    run = Run(f"debug-selftest-{smp}", smp=smp, extra=CARDS, cmdline="selftest", limit=240)
+    run = Run(f"debug-selftest-{smp}", smp=smp, extra=CARDS, cmdline="selftest", limit=480)
     vm = machine(config(run), run.limit, run.name)
     vm.wait_line("KTAP version 1", forbid=run.forbid)
     vm.wait_line(r"selftest: exited with status \d+", forbid=run.forbid)

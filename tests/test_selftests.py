@@ -13,7 +13,7 @@ from runs import CARDS, Run
 @pytest.mark.parametrize("smp, kind", [
     ("1", "q35"), ("2", "pc"), pytest.param("4", "q35", marks=pytest.mark.quick), ("8", "q35")])
 def test_selftests(smp, kind, machine):
-    run = Run(f"selftest-{smp}", smp=smp, machine=kind, extra=CARDS, cmdline="selftest", limit=180)
+    run = Run(f"selftest-{smp}", smp=smp, machine=kind, extra=CARDS, cmdline="selftest", limit=400)
     vm = machine(config_for(run), run.limit, run.name)
     vm.wait_line("KTAP version 1", forbid=run.forbid)
     vm.wait_line(r"selftest: exited with status \d+", forbid=run.forbid)

@@ -156,9 +156,9 @@ def test_by_interrupt(machine):
     taken = [sum(core[vector] for vector in DEVICE_VECTORS)
              for core in witness.interrupts(run.name)]
     written = 100 * 81  # by `print`
-    typing = 100  # more bytes than were typed
+    typing = 100  # at most: more bytes than were typed, and several may share an interrupt
     # one serves as many bursts as the device takes while it lasts, 16 at most
-    assert typing + written / FIFO / 16 < sum(taken) < typing + 2 * written / FIFO, taken
+    assert written / FIFO / 16 < sum(taken) < typing + 2 * written / FIFO, taken
 
 
 def test_without_an_io_apic(machine):

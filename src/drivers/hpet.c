@@ -80,12 +80,15 @@ static void timer_write(const struct hpet_source *timer, unsigned offset, uint32
     hpet_write(offset + timer->number * HPET_TIMER_STRIDE, value);
 }
 
-/* Disabled, of 32 bits, not periodic; bits that are not ours stay. */
+/* Disabled, of 32 bits, not periodic; bits that are not ours stay. The input changes last: a level
+ * that is still asserted is to end where it is. */
 static uint32_t timer_silence(const struct hpet_source *timer)
 {
-    uint32_t config = timer_read(timer, HPET_TIMER_CONFIG);
-    config &= ~(uint32_t)(HPET_TIMER_ENABLE | HPET_TIMER_LEVEL | HPET_TIMER_PERIODIC |
-                          HPET_TIMER_BY_MESSAGE | GSI_MAX << HPET_TIMER_INPUT_SHIFT);
+    uint32_t config = timer_read(timer, HPET_TIMER_CONFIG) & ~(uint32_t)HPET_TIMER_ENABLE;
+    timer_write(timer, HPET_TIMER_CONFIG, config);
+    hpet_write(HPET_STATUS, 1u << timer->number);
+    config &= ~(uint32_t)(HPET_TIMER_LEVEL | HPET_TIMER_PERIODIC | HPET_TIMER_BY_MESSAGE |
+                          GSI_MAX << HPET_TIMER_INPUT_SHIFT);
     config |= HPET_TIMER_32BIT;
     timer_write(timer, HPET_TIMER_CONFIG, config);
     return config;
@@ -118,7 +121,6 @@ static int start(struct line_source *self, uint32_t gsi, uint64_t period_ns, boo
     uint32_t period = (uint32_t)(period_ns * FS_PER_NS / hpet_read(HPET_PERIOD_FS));
     uint32_t config = timer_silence(timer) | gsi << HPET_TIMER_INPUT_SHIFT;
     timer->level = level;
-    hpet_write(HPET_STATUS, 1u << timer->number);
     config |= (level ? HPET_TIMER_LEVEL : 0) | HPET_TIMER_PERIODIC;
     /* before it is enabled, or it would interrupt by what was set before */
     if (!set_period(timer, config, period))
@@ -141,9 +143,7 @@ static bool take_back(struct line_source *self)
 
 static void stop(struct line_source *self)
 {
-    struct hpet_source *timer = (struct hpet_source *)self;
-    (void)timer_silence(timer);
-    hpet_write(HPET_STATUS, 1u << timer->number);
+    (void)timer_silence((struct hpet_source *)self);
 }
 
 /* Inputs that an I/O APIC of this machine has. */

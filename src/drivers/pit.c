@@ -5,7 +5,8 @@
  * (arch/x86_64/clock.c) and is not touched.
  *
  * Whoever reads or writes a channel's count does so in two halves; only its owner does.
- * Source: Intel 8254 data sheet, "Mode 0: Interrupt on Terminal Count", "Mode 2: Rate Generator"
+ * Source: Intel 8254 data sheet, "Mode 1: Hardware Retriggerable One-Shot", "Mode 2:
+ * Rate Generator"
  */
 #include "drivers/pit.h"
 
@@ -20,7 +21,7 @@ enum {
     PIT_CHANNEL0 = 0x40,
     PIT_COMMAND = 0x43,
         PIT_COMMAND_LATCH0 = 0x00,
-        PIT_COMMAND_MODE0 = 0x30, /* channel 0, both halves of a count follow, mode 0 */
+        PIT_COMMAND_MODE1 = 0x32, /* channel 0, both halves of a count follow, mode 1 */
         PIT_COMMAND_MODE2 = 0x34, /* the same, mode 2 */
 };
 /* clang-format on */
@@ -65,11 +66,15 @@ static bool take_back(struct line_source *self)
     return true;
 }
 
-/* In mode 0 the output stays low until a count that was written has run out; none is written. */
+/*
+ * Mode 1 counts at a rising gate alone, and channel 0's gate is tied high: the output rises at the
+ * command and changes no more. QEMU counts at once, so the count is the shortest; then it is quiet.
+ */
 static void stop(struct line_source *self)
 {
     (void)self;
-    io_out8(PIT_COMMAND, PIT_COMMAND_MODE0);
+    io_out8(PIT_COMMAND, PIT_COMMAND_MODE1);
+    write_count(1);
 }
 
 /* A machine without one reads the same value for ever. */

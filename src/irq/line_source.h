@@ -33,8 +33,8 @@ struct line_source {
      */
     bool (*take_back)(struct line_source *self);
 
-    /* No more interrupts, but for one edge that an emulator may have on its way; a level is let go
-     * of. Context: thread. Sleeps: no. */
+    /* No more interrupts, but for an edge that is on its way and one that stopping makes; a level
+     * is let go of. Context: thread. Sleeps: no. */
     void (*stop)(struct line_source *self);
 
     struct line_source *next; /* I: */

@@ -27,6 +27,7 @@ enum {
     PIT_CHANNEL0 = 0x40,
     PIT_COMMAND = 0x43,
     PIT_CHANNEL0_MODE0 = 0x30, /* one interrupt when the count ends */
+    PIT_CHANNEL0_MODE1 = 0x32, /* none, with no edge at the gate */
     PIT_COUNT = 120,           /* about 0.1 ms */
     ISA_TIMER = 0,
 };
@@ -51,6 +52,14 @@ static void start_pit(void)
     io_out8(PIT_COMMAND, PIT_CHANNEL0_MODE0);
     io_out8(PIT_CHANNEL0, PIT_COUNT & 0xff);
     io_out8(PIT_CHANNEL0, PIT_COUNT >> 8);
+}
+
+/* As drivers/pit.c leaves it: the HPET's level may have the same input. */
+static void stop_pit(void)
+{
+    io_out8(PIT_COMMAND, PIT_CHANNEL0_MODE1);
+    io_out8(PIT_CHANNEL0, 1);
+    io_out8(PIT_CHANNEL0, 0);
 }
 
 /* Wait until `counter` is at least `wanted`. */
@@ -187,6 +196,7 @@ static void test_line(void)
     } else {
         selftest_skip("the PIT does not tick here");
     }
+    stop_pit();
     selftest_expect(free_irq((uint32_t)irq, NULL) == 0, "irq %d cannot be freed", irq);
     go_anywhere((uint32_t)irq);
 }
@@ -209,7 +219,8 @@ enum {
     HPET_TIMER_ROUTE_SHIFT = 9,
     HPET_TIMER_ROUTES = 0x104,
     HPET_TIMER_COMPARATOR = 0x108,
-    HPET_SOON = 1000, /* counts ahead of now */
+    HPET_SOON = 1000,           /* counts ahead of now */
+    HPET_NOT_SOON = 0x40000000, /* seconds, and of two times the later one by their difference */
     HPET_INPUTS = 32,
 };
 /* clang-format on */
@@ -226,9 +237,12 @@ static void hpet_write(unsigned reg, uint32_t value)
     hpet[reg / 4] = value;
 }
 
-/* Let timer 0 assert its level, soon. */
+/* Let timer 0 assert its level, soon; not before the handler has ended the last one. */
 static void raise_level(void)
 {
+    uint64_t start = arch_clock_ns();
+    while ((hpet_read(HPET_STATUS) & 1) != 0 && arch_clock_ns() - start < LINE_WAIT_NS)
+        arch_relax();
     hpet_write(HPET_TIMER_COMPARATOR, hpet_read(HPET_COUNTER) + HPET_SOON);
 }
 
@@ -242,8 +256,8 @@ static enum irq_result level_handler(uint32_t irq, void *dev)
     (void)dev;
     uint64_t start = arch_clock_ns();
     bool asks = (hpet_read(HPET_STATUS) & 1) != 0;
-    atomic_fetch_add(&level_calls, 1);
     atomic_fetch_add(&level_cores[arch_cpu()], 1);
+    atomic_fetch_add(&level_calls, 1); /* last: who waits for it reads the other */
     while (arch_clock_ns() - start < stay_ns)
         arch_relax();
     if (!asks || !atomic_load(&answer))
@@ -252,7 +266,7 @@ static enum irq_result level_handler(uint32_t irq, void *dev)
     return IRQ_HANDLED;
 }
 
-/* An I/O APIC input that timer 0 can use; -1: none. */
+/* The last I/O APIC input that timer 0 can use, for the first ones are ISA's; -1: none. */
 static int level_input(void)
 {
     if (!acpi.has_hpet || acpi.hpet.base.space != ACPI_SPACE_MEMORY)
@@ -260,7 +274,7 @@ static int level_input(void)
     if (hpet == NULL)
         hpet = map_physical(acpi.hpet.base.address, HPET_BYTES, PROT_W | PROT_DEVICE);
     uint32_t routes = hpet == NULL ? 0 : hpet_read(HPET_TIMER_ROUTES);
-    for (uint32_t gsi = 0; gsi < HPET_INPUTS; gsi++) {
+    for (uint32_t gsi = HPET_INPUTS; gsi-- > 0;) {
         if ((routes >> gsi & 1) != 0 && irq_of_gsi(gsi, true, false) >= 0)
             return (int)gsi;
     }
@@ -271,14 +285,17 @@ static void start_hpet(uint32_t gsi)
 {
     uint32_t config = hpet_read(HPET_CONFIG) & ~(uint32_t)HPET_CONFIG_LEGACY;
     hpet_write(HPET_STATUS, 1);
+    /* a time that is over, as the one at power-on is, would assert the level at once */
+    hpet_write(HPET_TIMER_COMPARATOR, hpet_read(HPET_COUNTER) + HPET_NOT_SOON);
     hpet_write(HPET_TIMER, HPET_TIMER_LEVEL | HPET_TIMER_ENABLE | HPET_TIMER_32BIT |
                                gsi << HPET_TIMER_ROUTE_SHIFT);
     hpet_write(HPET_CONFIG, config | HPET_CONFIG_ENABLE);
 }
 
+/* Its input stays: a level that is asserted is to end where it is. */
 static void stop_hpet(void)
 {
-    hpet_write(HPET_TIMER, HPET_TIMER_LEVEL);
+    hpet_write(HPET_TIMER, hpet_read(HPET_TIMER) & ~(uint32_t)HPET_TIMER_ENABLE);
     hpet_write(HPET_STATUS, 1);
 }
 

@@ -46,6 +46,15 @@ NOTE = """\
 #include <string.h>
 int main(int argc, char **argv) { return argc == 2 ? klog(argv[1], (int)strlen(argv[1])) : 1; }
 """
+# These go on for ever.
+FLOOD = """\
+#include <carillon.h>
+int main(void) { while (send_ipi(0, 100) == 0) continue; return 1; }
+"""
+NOTES = """\
+#include <carillon.h>
+int main(void) { while (klog("once more", 9) >= 0) continue; return 1; }
+"""
 DIES = 'int main(void) { __asm__("hlt"); }\n'
 
 
@@ -138,11 +147,12 @@ def test_make_run_after_poweroff():
 
 @functools.cache
 def initrd():
-    """The programs of user/, and three more."""
+    """The programs of user/, and some more."""
     programs = [file(f"bin/{path.name}", path.read_bytes())
                 for path in sorted((BUILD / "user").iterdir())]
     more = [file(f"bin/{name}", compiled(name, source)) for name, source in
-            (("where", WHERE), ("note", NOTE), ("dies", DIES))]
+            (("where", WHERE), ("note", NOTE), ("dies", DIES), ("flood", FLOOD),
+             ("notes", NOTES))]
     init = file("init", (BUILD / "user/init").read_bytes())
     return save("user-programs", archive(directory("bin"), *programs, *more, init))
 
@@ -182,6 +192,20 @@ def test_rings_at_the_prompt(prompt):
         assert lines[0].startswith(words) and lines[-1] == "[status 1]", lines
     prompt.type("register_ipi 100")
     assert prompt.type("register_ipi 100")[0].startswith("register_ipi: vector 100: it is taken")
+    assert prompt.end("poweroff\r") == 0
+
+
+@pytest.mark.parametrize("program", ["flood", "notes"])
+def test_a_flood_of_the_log_leaves_the_shell_its_turn(program, prompt):
+    """Three cores ring the fourth, or write to the log, as fast as they can, and the consoles get a
+    line for each: the shell answers, on the core that is rung, too."""
+    prompt.type("register_ipi 100")
+    for core in (1, 2, 3):
+        prompt.vm.send(f"on {core} {program} &\r")
+        for _ in range(2):
+            prompt.vm.send("echo an''swer; on 0 echo an''other\r")
+            prompt.vm.wait_line("answer")
+            prompt.vm.wait_line("another")
     assert prompt.end("poweroff\r") == 0
 
 

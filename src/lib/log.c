@@ -59,6 +59,7 @@ enum {
     FRAGMENT_MAX = FRAGMENT_WORDS * 8, /* characters of text in a slot */
     RESTART_LEAD = LOG_SLOTS / 8,      /* slots that a reader who was overtaken leaves free */
     DRAIN_LINES = 16,                  /* lines shown under one hold of the console lock */
+    DRAIN_HOLDS = 8,                   /* of it, in one call of log_drain() */
 
     ESCAPE_MAX = 4, /* "\xhh" */
     LINE_TEXT_MAX = ESCAPE_MAX * LOG_TEXT_MAX,
@@ -688,7 +689,9 @@ void log_drain(void)
     /* The first look passes over nothing, since `held` is sure under the lock alone. What is still
      * held, or has no room, after giving the lock back is left to who ends that (console.c). */
     bool more = !all_have_shown();
-    while (more && console_try_lock()) {
+    for (int holds = 0; more && holds < DRAIN_HOLDS; holds++) {
+        if (!console_try_lock())
+            return;
         drain_some();
         console_unlock();
         if (console_wanted())
@@ -697,6 +700,8 @@ void log_drain(void)
             return; /* this core has more to do than to print; it comes back */
         more = any_pending(PENDING_READY);
     }
+    if (more)
+        arch_work_note(); /* lines come as fast as they are shown: the caller has to go on */
 }
 
 void log_drain_locked(void)

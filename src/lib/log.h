@@ -61,9 +61,9 @@ int log_console_level(void);
  * own; a console in the midst of a program's write, or whose device is busy, comes later. If
  * another core is at it, returns at once: that core will see the new lines too. Every core that put
  * lines into the ring calls it later on (or finds log_pending() false). Where work is noted for
- * this core (arch_work_note), it ends after a few lines: who does the work calls it again. Context:
- * thread (interrupts on; it may take milliseconds). Sleeps: no. Locks: console, for a few lines at
- * a time.
+ * this core (arch_work_note), it ends after a few lines: who does the work calls it again. After
+ * many lines it notes that itself. Context: thread (interrupts on; it may take milliseconds).
+ * Sleeps: no. Locks: console, for a few lines at a time.
  */
 void log_drain(void);
 

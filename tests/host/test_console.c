@@ -226,8 +226,10 @@ static void test_many_lines_and_long_ones(void **state)
         log_info("%d", i);
     log_drain(); /* a few only: there is work to do */
     assert_null(strstr(first.seen, "] 159\n"));
-    arch_work_begin();
-    log_drain();
+    while (log_pending()) {
+        arch_work_begin();
+        log_drain();
+    }
     assert_memory_equal(first.seen, STAMP "\\x1b\\x1b", strlen(STAMP) + 8);
     const char *rest = first.seen + strlen(STAMP) + 4 * LOG_TEXT_MAX;
     for (int i = 0; i < 10 * DRAIN_LINES; i++) {
@@ -237,6 +239,26 @@ static void test_many_lines_and_long_ones(void **state)
         rest += n;
     }
     assert_string_equal(rest, "\n");
+}
+
+/* As another core does that logs as fast as lines are shown. */
+static void write_and_log_another(struct console *self, const char *text, size_t len)
+{
+    recorder_write(self, text, len);
+    log_info("another");
+    arch_work_begin(); /* the work is the other core's */
+}
+
+static void test_a_flood_does_not_hold_who_drains(void **state)
+{
+    (void)state;
+    console_register(&first.console);
+    log_info("one");
+    arch_work_begin();
+    first.console.write = write_and_log_another;
+    log_drain();
+    assert_true(log_pending());
+    assert_true(arch_work_due()); /* what is left is not forgotten */
 }
 
 static void test_flush(void **state)
@@ -559,6 +581,7 @@ int main(void)
         cmocka_unit_test_setup(test_write_is_not_broken, fresh),
         cmocka_unit_test_setup(test_console_line, fresh),
         cmocka_unit_test_setup(test_many_lines_and_long_ones, fresh),
+        cmocka_unit_test_setup(test_a_flood_does_not_hold_who_drains, fresh),
         cmocka_unit_test_setup(test_flush, fresh),
         cmocka_unit_test_setup(test_panic_ignores_the_lock, fresh),
         cmocka_unit_test_setup(test_panic_within_a_drain_repeats_the_line, fresh),

@@ -6,7 +6,8 @@
  *
  * The main counter is the clock's and runs on. A comparator is set to 32 bits, which every HPET
  * has: it then compares the counter's low half.
- * Source: IA-PC HPET specification, "Register Model and Programming", "Periodic Mode"
+ * Source: IA-PC HPET specification, "Timer N Configuration and Capabilities Register", "Timer N
+ * Comparator Register"
  */
 #include "drivers/hpet.h"
 

@@ -20,7 +20,7 @@ from wire import (HEADER, PROMPT, SHORTEST_ON_THE_WIRE, Flood, Wire, ask, counte
                   random_frames, settled, start_echo)
 from witness import interrupts, log_interrupts
 
-CARDS = [("pc", "e1000"), ("q35", "e1000e")]
+CARDS = [("pc", "e1000"), ("q35", "e1000e"), ("pc", "e1000-82545em")]
 REQUESTS = 5  # that tests/user/frame_calls.c makes
 ANSWERS = 10  # of the shell, under load
 CORES = 4

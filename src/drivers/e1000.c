@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * A driver for Intel's 82540EM and 82574L: legacy descriptors, one ring each way, buffers of its
- * own of which frames are copied, so that the card can reach no other memory than these.
+ * A driver for Intel's 82540EM, 82545EM and 82574L: legacy descriptors, one ring each way, buffers
+ * of its own of which frames are copied, so that the card can reach no other memory than these.
  *
  * The rings. The card owns the descriptors from its head up to the tail, which is ours. Of the
  * receive ring all but one are the card's: head == tail means that it has none. Of the transmit
  * ring we may fill all but one. What the card writes into a descriptor is judged (e1000_judge) and
  * not trusted.
  *
- * Interrupts. The 82540EM has a line, which it may share; reading ICR tells whether it was this
+ * Interrupts. The 8254x have a line, which they may share; reading ICR tells whether it was this
  * card, and clears the causes. The 82574L has MSI-X vectors for receiving, sending and the rest;
  * where there are fewer than three, or no MSI-X, one handler serves all. Its ICR is cleared by
  * writing. The causes of one vector are in `causes`, whichever bits the card uses for them.
@@ -50,7 +50,7 @@ _Static_assert(RECEIVE_COUNT *E1000_BUFFER_BYTES == PAGE_SIZE << RECEIVE_ORDER, 
 _Static_assert(TRANSMIT_COUNT *E1000_BUFFER_BYTES == PAGE_SIZE << TRANSMIT_ORDER, "buffers");
 _Static_assert(RECEIVE_COUNT * sizeof(struct e1000_receive_descriptor) <= TRANSMIT_AT, "one frame");
 
-/* Where the two differ. */
+/* Where they differ. */
 struct e1000_model {
     const char *name;
     uint16_t device_id;
@@ -64,6 +64,11 @@ struct e1000_model {
 static const struct e1000_model models[] = {
     {.name = "82540EM",
      .device_id = 0x100e,
+     .vectors = 1,
+     .eeprom_shift = 8,
+     .eeprom_done = 1 << 4},
+    {.name = "82545EM",
+     .device_id = 0x100f,
      .vectors = 1,
      .eeprom_shift = 8,
      .eeprom_done = 1 << 4},
@@ -593,7 +598,8 @@ static int e1000_probe(struct pci_device *pci)
 
 void e1000_register(void)
 {
-    static const struct pci_id ids[] = {PCI_ID(0x8086, 0x100e), PCI_ID(0x8086, 0x10d3)};
+    static const struct pci_id ids[] = {PCI_ID(0x8086, 0x100e), PCI_ID(0x8086, 0x100f),
+                                        PCI_ID(0x8086, 0x10d3)};
     static struct pci_driver driver = {
         .name = "e1000",
         .ids = ids,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Intel's Gigabit Ethernet controllers 82540EM (QEMU's e1000) and 82574L (its e1000e).
+ * Intel's Gigabit Ethernet controllers 82540EM (QEMU's e1000), 82545EM (e1000-82545em, and what
+ * other hypervisors call E1000) and 82574L (e1000e).
  */
 #pragma once
 

@@ -17,7 +17,12 @@
 #include "lib/text.h"
 #include "mm/heap.h"
 
-enum { HEADER_BARS = PCI_BARS, BRIDGE_BARS = 2, CLASS_HOST_BRIDGE = 0x0600 };
+enum {
+    HEADER_BARS = PCI_BARS,
+    BRIDGE_BARS = 2,
+    CLASS_HOST_BRIDGE = 0x0600,
+    CLASS_ETHERNET = 0x0200
+};
 
 static struct pci_device *devices; /* I: filled by pci_scan() */
 static struct pci_device **devices_end = &devices;
@@ -227,6 +232,9 @@ static void probe_device(struct pci_device *dev)
         log_warn("pci: %s: %s does not take it (error %d)", pci_name(dev, name), driver->name,
                  -error);
     }
+    if (dev->class_code >> 8 == CLASS_ETHERNET)
+        log_info("pci: %s: %04x:%04x is a network card that no driver here has taken",
+                 pci_name(dev, name), dev->vendor_id, dev->device_id);
 }
 
 void pci_probe(void)

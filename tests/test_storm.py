@@ -118,7 +118,7 @@ class Storm:
         qmp, qtest = sockets_of(name)
         self.wires = [stack.enter_context(Wire(f"w{i}")) for i in range(1 + len(LINES))]
         lines = [word for wire, (slot, stuck) in zip(self.wires[1:], LINES) for word in (
-            *wire.options(f"e1000,addr={slot}"), "-device", f"edu,addr={stuck}")]
+            *wire.options(f"e1000,addr={slot:x}"), "-device", f"edu,addr={stuck:x}")]
         run = Run(name, cmdline="init=/bin/sh loglevel=4", machine="pc", limit=limit, extra=(
             *self.wires[0].options("e1000e,addr=3"), *lines,
             "-qmp", f"unix:{qmp},server=on,wait=off",

@@ -40,6 +40,32 @@ def soak(count):
     return pytest.param(count, marks=pytest.mark.soak)
 
 
+def wrong_sums():
+    """IPv4 packets with a wrong checksum: in their own header, in UDP's, and in TCP's."""
+    for protocol, header, inner in ((17, b"\xde\xad", b""), (17, b"", b"\xbe\xef"), (6, b"", b"")):
+        packet = (b"\x45\x00\x00\x2e" + bytes(4) + b"\x40" + bytes([protocol]) +
+                  (header or bytes(2)) + b"\x0a\x00\x02\x02\x0a\x00\x02\x0f")
+        if not header:
+            words = sum(int.from_bytes(packet[i:i + 2], "big") for i in range(0, len(packet), 2))
+            total = ~(words + (words >> 16)) & 0xffff
+            packet = packet[:10] + total.to_bytes(2, "big") + packet[12:]
+        rest = b"\x00\x07\x00\x07\x00\x1a" + (inner or b"\x12\x34") + b"\x50" * 18
+        yield b"\x52\x54\x00\x12\x34\x56" * 2 + b"\x08\x00" + packet + rest
+
+
+@pytest.mark.parametrize("machine_type, card", [("pc", "e1000"), ("q35", "e1000e")])
+def test_what_is_in_a_frame_is_the_programs_to_judge(machine_type, card, machine):
+    """The card drops no frame for a checksum of IP, UDP or TCP."""
+    frames = list(wrong_sums())
+    with Wire() as wire:
+        vm = shell(machine, f"frames-sums-{card}", f"echoframes {len(frames)}; cat /proc/net/eth0",
+                   wire.options(card), machine=machine_type)
+        vm.wait_line("echoframes: ready")
+        assert echo(wire, frames, 1) == len(frames)
+        vm.wait_line(exited(0))
+    assert counters(vm.lines)["bad"] == 0
+
+
 @pytest.mark.parametrize("count", [1000, soak(100000)])
 @pytest.mark.parametrize("machine_type, card", CARDS)
 def test_frames_come_back(machine_type, card, count, machine):

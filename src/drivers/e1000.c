@@ -503,7 +503,9 @@ static void start_receiving(struct e1000 *card)
     e1000_write(card, E1000_RDLEN, RECEIVE_COUNT * sizeof(struct e1000_receive_descriptor));
     e1000_write(card, E1000_RDH, 0);
     e1000_write(card, E1000_RDT, 0);
-    /* Everything on the wire: no call tells the card what programs want to hear. */
+    /* Everything on the wire: no call tells the card what programs want to hear, and whether an IP
+     * packet is whole is theirs to say (the 82574 begins with both checks on). */
+    e1000_write(card, E1000_RXCSUM, 0);
     e1000_write(card, E1000_RCTL,
                 E1000_RCTL_EN | E1000_RCTL_UPE | E1000_RCTL_MPE | E1000_RCTL_BAM |
                     E1000_RCTL_SECRC);

@@ -67,6 +67,7 @@ enum {
     E1000_TDBAL = 0x3800, E1000_TDBAH = 0x3804, /* transmit ring: likewise */
     E1000_TDLEN = 0x3808,
     E1000_TDH = 0x3810, E1000_TDT = 0x3818,
+    E1000_RXCSUM = 0x5000,  /* which checksums of what is in a frame the card looks at */
     E1000_CRCERRS = 0x4000, /* statistics: frames with a wrong checksum, */
     E1000_RXERRC = 0x400c,  /* with a symbol error, */
     E1000_MPC = 0x4010,     /* for which there was no room, */

@@ -135,6 +135,8 @@ static void show_ipv6(const uint8_t *at, int bytes)
            : at[6] == PROTOCOL_UDP  ? "UDP"
                                     : "other",
            get16(at + 4));
+    if (get16(at + 4) > bytes - IPV6_BYTES)
+        printf(", cut");
 }
 
 /* Returns: false if its type says nothing more to us. */

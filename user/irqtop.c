@@ -5,6 +5,7 @@
  * the picture is drawn over the last one, and q, ^C or ^D ends it; elsewhere one follows the other.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,11 +153,12 @@ static const struct row *find_row(const struct table *table, const char *name)
 /* ---- showing --------------------------------------------------------------------------------- */
 
 /* How many cores' columns fit beside one another, and how many rows. */
-static void fit(const struct table *table, size_t *columns, size_t *rows)
+static void fit(const struct table *table, size_t *columns, size_t *rows, size_t *words)
 {
     struct winsize size = {0};
     *columns = table->cores;
     *rows = table->rows;
+    *words = INT_MAX;
     if (!isatty(STDOUT_FILENO))
         return;
     bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
@@ -164,6 +166,8 @@ static void fit(const struct table *table, size_t *columns, size_t *rows)
     size_t room = width > FIXED_WIDTH ? (width - FIXED_WIDTH) / RATE_WIDTH : 1;
     if (*columns > room)
         *columns = room;
+    size_t taken = FIXED_WIDTH + *columns * RATE_WIDTH + 2;
+    *words = width > taken ? width - taken : 0;
     if (*rows + 3 > height)
         *rows = height > 4 ? height - 3 : 1;
 }
@@ -174,7 +178,9 @@ static double rate(unsigned long long value, unsigned long long before, double s
     return (double)(value >= before ? value - before : value) / seconds;
 }
 
-static void show_row(const struct row *row, const struct row *old, size_t columns, double seconds)
+/* `width`: of what stands behind the columns. */
+static void show_row(const struct row *row, const struct row *old, size_t columns, size_t width,
+                     double seconds)
 {
     printf("%8s %12llu %8.1f", row->name, row->total,
            rate(row->total, old != NULL ? old->total : 0, seconds));
@@ -185,16 +191,16 @@ static void show_row(const struct row *row, const struct row *old, size_t column
         else
             printf("%*.1f", RATE_WIDTH, rate(row->counts[i], known ? old->counts[i] : 0, seconds));
     }
-    printf("  %s\n", row->words);
+    printf("  %.*s\n", (int)width, row->words);
 }
 
 /* Rows that have never counted are left out. */
 static void show(const struct table *table, const struct table *before)
 {
-    size_t columns, rows, shown = 0;
+    size_t columns, rows, words, shown = 0;
     double seconds = table->taken_at - before->taken_at;
     bool same_cores = table->cores == before->cores;
-    fit(table, &columns, &rows);
+    fit(table, &columns, &rows, &words);
     printf("%sirqtop: interrupts a second, over %.3f s",
            isatty(STDOUT_FILENO) ? HOME_AND_CLEAR : "", seconds);
     if (columns < table->cores)
@@ -210,7 +216,7 @@ static void show(const struct table *table, const struct table *before)
         const struct row *row = &table->row[i];
         if (row->total == 0)
             continue;
-        show_row(row, same_cores ? find_row(before, row->name) : NULL, columns, seconds);
+        show_row(row, same_cores ? find_row(before, row->name) : NULL, columns, words, seconds);
         shown++;
     }
     if (!isatty(STDOUT_FILENO))

@@ -223,15 +223,18 @@ struct sending {
     struct net_device *dev;
     const uint8_t *frame;
     size_t length;
+    bool waited;
 };
 
 static bool ring_took_it(void *arg)
 {
-    const struct sending *sending = arg;
+    struct sending *sending = arg;
     struct net_device *dev = sending->dev;
     if (dev->ops->send(dev, sending->frame, sending->length) == 0)
         return true;
-    add(&dev->counters.send_waits, 1);
+    if (!sending->waited)
+        add(&dev->counters.send_waits, 1);
+    sending->waited = true;
     return false;
 }
 

@@ -320,6 +320,14 @@ uint64_t process_mark(int pid)
     return mark;
 }
 
+int process_newest(void)
+{
+    spin_lock(&processes_lock);
+    int pid = last_pid;
+    spin_unlock(&processes_lock);
+    return pid;
+}
+
 int process_next(int from)
 {
     int lowest = -1;

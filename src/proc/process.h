@@ -158,6 +158,9 @@ uint64_t process_count_started(void);
  * Context: thread. Sleeps: no. Locks: takes processes.
  */
 uint64_t process_mark(int pid);
+
+/* The number that was given last, whether or not that process has ended. Context: as above. */
+int process_newest(void);
 int process_next(int from);
 
 struct process_report {

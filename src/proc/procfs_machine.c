@@ -123,14 +123,12 @@ static uint32_t count_ready(void)
     return ready;
 }
 
-/* The averages are 0: nobody counts them. The last field is the newest process that there is. */
+/* The averages are 0: nobody counts them. The last field is the newest process, ended or not. */
 static int show_loadavg(struct procfs_text *text, void *data)
 {
     (void)data;
-    int newest = 0;
-    for (int pid = process_next(0); pid >= 0; pid = process_next(pid + 1))
-        newest = pid;
-    procfs_printf(text, "0.00 0.00 0.00 %u/%u %d\n", count_ready(), process_count(), newest);
+    procfs_printf(text, "0.00 0.00 0.00 %u/%u %d\n", count_ready(), process_count(),
+                  process_newest());
     return 0;
 }
 

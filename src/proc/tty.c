@@ -417,8 +417,8 @@ static long tty_read(struct file *file, uint64_t *position, uintptr_t buf, size_
             return 0;
         if (!waits)
             return -EAGAIN;
-        if (late)
-            return 0;
+        if (late && demand.first_ns != WAIT_FOR_EVER)
+            return 0; /* else another reader took the byte, and this one begins anew */
         late = !wait_for_demand(tty, &demand);
     }
 }

@@ -10,6 +10,7 @@ import subprocess
 import pexpect
 import pytest
 
+import patched
 import qemu
 from booting import boot, config_for
 from machine import STAMP, output_path, without_stamp
@@ -203,10 +204,25 @@ def test_a_flood_of_the_log_leaves_the_shell_its_turn(program, prompt):
     for core in (1, 2, 3):
         prompt.vm.send(f"on {core} {program} &\r")
         for _ in range(2):
-            prompt.vm.send("echo an''swer; on 0 echo an''other\r")
+            prompt.vm.send("dmesg > log; echo an''swer; on 0 echo an''other\r")
             prompt.vm.wait_line("answer")
             prompt.vm.wait_line("another")
     assert prompt.end("poweroff\r") == 0
+
+
+def test_a_panic_in_a_flood_of_the_log_is_shown(machine):
+    """Three cores write to the log as fast as they can; the fourth panics: why, and all of the
+    report, comes nevertheless."""
+    kernel = patched.that_panics("panic-in-a-flood", "sys_putc")
+    prompt = Prompt(machine(qemu.Config(kernel=kernel, initrd=initrd(), append="debugexit"), 120))
+    for core in (1, 2, 3):
+        prompt.vm.send(f"on {core} notes &\r")
+    prompt.vm.send("echo an''swer\r")
+    prompt.vm.wait_line("answer")
+    prompt.vm.send("puta\r")
+    prompt.vm.wait_line(r"panic: core \d+: .*")
+    prompt.vm.wait_line("panic: end of report")
+    assert prompt.vm.wait_exit() == qemu.STATUS_PANIC
 
 
 def test_a_line_of_ones_own(prompt):

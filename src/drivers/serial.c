@@ -329,24 +329,26 @@ static bool needs_lookout(const struct uart *uart)
     return uart->started && !uart->by_looking && tx_count(uart) > 0;
 }
 
-/* Send by polling until at most `left` bytes are in the ring; a device that is dead has none. */
+/* Send by polling until at most `left` bytes are in the ring of those that are there now; a device
+ * that is dead has none. Others may fill the ring as fast as it is sent. */
 static void poll_ring(struct uart *uart, uint32_t left)
 {
     struct patience patience = patience_begin();
-    for (uint32_t before = UINT32_MAX, count;; before = count) {
-        struct hold hold = uart_lock(uart);
+    struct hold hold = uart_lock(uart);
+    const uint32_t end = uart->tx_head - left;
+    uint32_t seen = uart->tx_tail;
+    while ((int32_t)(end - uart->tx_tail) > 0) {
         send_burst(uart);
-        count = tx_count(uart);
-        if (count < before)
+        if (uart->tx_tail != seen)
             patience = patience_begin();
         else if (patience_is_over(uart, &patience))
             bury(uart);
-        count = tx_count(uart);
+        seen = uart->tx_tail;
         uart_unlock(uart, hold);
-        if (count <= left)
-            return;
         arch_relax();
+        hold = uart_lock(uart);
     }
+    uart_unlock(uart, hold);
 }
 
 static void serial_write(struct console *self, const char *text, size_t len)

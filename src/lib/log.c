@@ -541,6 +541,11 @@ struct log_cursor log_end(void)
     return (struct log_cursor){.slot = claim & POSITION_MASK, .line = claim};
 }
 
+bool log_is_before(struct log_cursor at, struct log_cursor end)
+{
+    return at.line == 0 || (int64_t)(end.line - at.line) > 0;
+}
+
 uint64_t log_lines_between(struct log_cursor from, struct log_cursor to)
 {
     return (to.line - from.line) >> POSITION_BITS;
@@ -704,13 +709,19 @@ void log_drain(void)
         arch_work_note(); /* lines come as fast as they are shown: the caller has to go on */
 }
 
+/* Slots that the console has not shown; a line has at least one. */
+static int64_t slots_behind(const struct console *console)
+{
+    int64_t slots = position_diff(head_position(), console->shown.slot);
+    return slots > LOG_SLOTS ? LOG_SLOTS : slots;
+}
+
 void log_drain_locked(void)
 {
     console_for_each (c) {
         if (!console_takes_log(c))
             continue;
-        int64_t slots = position_diff(head_position(), c->shown.slot);
-        for (; slots > 0 && drain_one(c, DRAIN_WAITING); slots--) /* a line has at least one slot */
+        for (int64_t slots = slots_behind(c); slots > 0 && drain_one(c, DRAIN_WAITING); slots--)
             continue;
     }
 }
@@ -726,7 +737,8 @@ void log_settle(void)
 void log_flush_in_panic(void)
 {
     console_for_each (c) {
-        while (drain_one(c, DRAIN_FINAL))
+        /* a core that did not stop may still log */
+        for (int64_t slots = slots_behind(c); slots > 0 && drain_one(c, DRAIN_FINAL); slots--)
             continue;
     }
     console_flush();

@@ -104,6 +104,10 @@ struct log_cursor {
 /* The end of the log as it is now. Context: any. */
 struct log_cursor log_end(void);
 
+/* Is there something to read between the two? `end` is one of log_end()'s. A reader that stops
+ * there comes to an end, however fast others log. Context: any. */
+bool log_is_before(struct log_cursor at, struct log_cursor end);
+
 /* How many lines were put in between two places, neither of them {0}. Context: any. */
 uint64_t log_lines_between(struct log_cursor from, struct log_cursor to);
 

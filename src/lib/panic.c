@@ -64,6 +64,16 @@ __attribute__((format(printf, 1, 0))) static void say_reason(const char *fmt, va
     log_flush_in_panic();
 }
 
+/* Another core may be in the middle of a line; if it does not end, it is stopped there. The others
+ * are stopped before anything is said: one that logs without end would push the reason out of the
+ * log. */
+static void silence_others(const struct panic_hooks *h)
+{
+    (void)console_claim_in_panic();
+    if (h != NULL && h->stop != NULL)
+        h->stop();
+}
+
 static void report(const struct panic_hooks *h)
 {
     if (h == NULL || h->report == NULL)
@@ -81,9 +91,8 @@ void panic(const char *fmt, ...)
 
     const struct panic_hooks *h = current_hooks();
     panic_depth++;
-    /* another core may be in the middle of a line; if it does not end, it is stopped there */
-    if (panic_depth == 1 && !console_claim_in_panic() && h != NULL && h->stop != NULL)
-        h->stop();
+    if (panic_depth == 1)
+        silence_others(h);
     if (panic_depth <= DEPTH_REASON) {
         va_list ap;
         va_start(ap, fmt);

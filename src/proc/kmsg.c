@@ -23,8 +23,9 @@ static size_t read_partial;       /* L: bytes of the line there that were read a
 /* L: kmsg_mutex */
 static long read_lines(char *line, uintptr_t buf, size_t len)
 {
+    const struct log_cursor end = log_end();
     size_t done = 0;
-    while (done < len) {
+    while (done < len && log_is_before(read_at, end)) {
         struct log_cursor next = read_at;
         long bytes = log_read(&next, line, LOG_FORMATTED_MAX);
         if (bytes <= 0)
@@ -65,12 +66,11 @@ long kmsg_read(uintptr_t buf, size_t len, bool wait)
     return result;
 }
 
-size_t kmsg_bytes_from(char *line, const struct log_cursor *from)
+size_t kmsg_bytes_between(char *line, struct log_cursor at, struct log_cursor end)
 {
-    struct log_cursor at = *from;
     size_t total = 0;
     long bytes;
-    while ((bytes = log_read(&at, line, LOG_FORMATTED_MAX)) > 0)
+    while (log_is_before(at, end) && (bytes = log_read(&at, line, LOG_FORMATTED_MAX)) > 0)
         total += (size_t)bytes;
     return total;
 }
@@ -84,7 +84,7 @@ long kmsg_unread(void)
     struct log_cursor from = read_at;
     size_t partial = read_partial;
     mutex_unlock(&kmsg_mutex);
-    size_t bytes = kmsg_bytes_from(line, &from);
+    size_t bytes = kmsg_bytes_between(line, from, log_end());
     heap_free(line);
     return (long)(bytes > partial ? bytes - partial : 0);
 }

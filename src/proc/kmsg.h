@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/log.h"
+
 struct file;
 
 /*
@@ -22,10 +24,8 @@ long kmsg_read(uintptr_t buf, size_t len, bool wait);
 /* Bytes that kmsg_read() has still to read. Returns: them; -ENOMEM. Context: as there. */
 long kmsg_unread(void);
 
-/* Bytes of all lines from `from` on to the log's end as it is now. `line` has LOG_FORMATTED_MAX
- * bytes. Context: any. */
-struct log_cursor;
-size_t kmsg_bytes_from(char *line, const struct log_cursor *from);
+/* Bytes of all lines from `at` on to `end`. `line` has LOG_FORMATTED_MAX bytes. Context: any. */
+size_t kmsg_bytes_between(char *line, struct log_cursor at, struct log_cursor end);
 
 /* Open /proc/kmsg: reads as kmsg_read(), -EAGAIN instead of waiting with O_NONBLOCK.
  * Returns: 0 and *file; -ENOMEM. Context: thread. */

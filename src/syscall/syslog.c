@@ -39,10 +39,11 @@ static long read_newest(char *line, uintptr_t buf, size_t len)
     spin_lock(&syslog_lock);
     struct log_cursor at = cleared_at;
     spin_unlock(&syslog_lock);
-    size_t left = kmsg_bytes_from(line, &at);
+    const struct log_cursor end = log_end();
+    size_t left = kmsg_bytes_between(line, at, end);
     size_t done = 0;
     long bytes;
-    while ((bytes = log_read(&at, line, LOG_FORMATTED_MAX)) > 0) {
+    while (log_is_before(at, end) && (bytes = log_read(&at, line, LOG_FORMATTED_MAX)) > 0) {
         bool fits = left <= len && (size_t)bytes <= len - done;
         left -= (size_t)bytes < left ? (size_t)bytes : left;
         if (!fits)

@@ -51,18 +51,23 @@ SELFTEST_ON_REQUEST("lockup", test_lockup);
 
 enum { ISA_IRQ_KEYBOARD = 1, ISA_IRQ_COM1 = 4 };
 
-static uint64_t keys(void)
+struct deaf_until_key {
+    uint32_t irq; /* the keyboard's */
+    bool pressed;
+};
+
+static uint64_t keys(const struct deaf_until_key *wait)
 {
-    return irq_stat_of((uint32_t)irq_of_isa(ISA_IRQ_KEYBOARD), 0).interrupts;
+    return irq_stat_of(wait->irq, 0).interrupts;
 }
 
 /* Who has read the report presses a key; this core does not come back before. */
 static void be_deaf_until_key(void *arg)
 {
-    bool *pressed = arg;
-    uint64_t before = keys(), flags = arch_irq_save(), start = arch_clock_ns();
-    while (!*pressed && arch_clock_ns() - start < DEAF_MAX_NS) {
-        *pressed = keys() != before;
+    struct deaf_until_key *wait = arg;
+    uint64_t before = keys(wait), flags = arch_irq_save(), start = arch_clock_ns();
+    while (!wait->pressed && arch_clock_ns() - start < DEAF_MAX_NS) {
+        wait->pressed = keys(wait) != before;
         arch_relax();
     }
     arch_irq_restore(flags);
@@ -79,18 +84,19 @@ static bool move_irq(uint8_t isa_irq, cpu_t cpu)
 static void test_lockup_serial(void)
 {
     cpu_t last = arch_cpu_count() - 1;
-    bool pressed = false;
+    struct deaf_until_key wait = {.pressed = false};
     if (last == 0 || !move_irq(ISA_IRQ_KEYBOARD, 0) || !move_irq(ISA_IRQ_COM1, last)) {
         selftest_skip("needs a second core, and the interrupts of COM1 and the keyboard");
         return;
     }
-    if (core_job_start(last, be_deaf_until_key, &pressed) != 0) {
+    wait.irq = (uint32_t)irq_of_isa(ISA_IRQ_KEYBOARD);
+    if (core_job_start(last, be_deaf_until_key, &wait) != 0) {
         selftest_skip("needs a second core");
         return;
     }
     while (!core_job_done(last))
         thread_point();
-    selftest_expect(pressed, "nobody has pressed a key while core %u was deaf", last);
+    selftest_expect(wait.pressed, "nobody has pressed a key while core %u was deaf", last);
 }
 SELFTEST_ON_REQUEST("lockup-serial", test_lockup_serial);
 

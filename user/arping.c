@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * arping [-c COUNT] [-w MS] [-s OWN] HOST: ask for the Ethernet address of an IPv4 address, by ARP.
+ * arping [-c COUNT] [-w MS] [-s OWN] HOST: ask for the Ethernet address of an IPv4 address, by ARP,
+ * COUNT times with a second in between.
  * OWN is this machine's IPv4 address, by default the one that QEMU's user network gives. The status
  * is 0 if the host answered each time.
  */
@@ -51,7 +52,10 @@ int main(int argc, char **argv)
         return usage();
     if (!read_card_address("arping", self.address) || !listen_to_frames("arping"))
         return 1;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        if (i > 0)
+            (void)sleep(1);
         answers += ask_once(&self, &who, wait_ms);
+    }
     return answers == count ? 0 : 1;
 }

@@ -71,26 +71,41 @@ static uint32_t waiting_in(const struct run_queue *queue)
     return atomic_load_explicit(&queue->waiting, memory_order_relaxed);
 }
 
+static struct run_queue *queue_of(const struct thread *thread)
+{
+    return percpu_of(atomic_load_explicit(&thread->cpu, memory_order_relaxed), run_queue);
+}
+
 /* Lock the queue that the thread belongs to. Interrupts are off. */
 static struct run_queue *lock_queue_of(struct thread *thread)
 {
     for (;;) {
-        cpu_t cpu = atomic_load_explicit(&thread->cpu, memory_order_relaxed);
-        struct run_queue *queue = percpu_of(cpu, run_queue);
+        struct run_queue *queue = queue_of(thread);
         spin_lock(&queue->lock);
-        if (atomic_load_explicit(&thread->cpu, memory_order_relaxed) == cpu)
+        if (queue_of(thread) == queue)
             return queue;
         spin_unlock(&queue->lock); /* it moved meanwhile */
     }
 }
 
-/* The same, once the thread is not on its way between two queues: who has it there (sched_place) is
- * some instructions from the end of that, with interrupts off. */
+/* Is the thread on its way between two queues, of which the locked one is the first? Who has it
+ * there (put_on) holds the other one's lock and says first where it is, then that it is queued: so
+ * these are asked the other way round. */
+static bool is_under_way(const struct run_queue *queue, const struct thread *thread)
+{
+    if (thread->state != THREAD_READY || queue->current == thread)
+        return false;
+    bool queued = atomic_load_explicit(&thread->queued, memory_order_acquire);
+    return !queued || queue_of(thread) != queue;
+}
+
+/* As lock_queue_of(), once the thread is not on its way: that is over some instructions later, with
+ * interrupts off. */
 static struct run_queue *lock_settled_queue_of(struct thread *thread)
 {
     for (;;) {
         struct run_queue *queue = lock_queue_of(thread);
-        if (thread->state != THREAD_READY || thread->queued || queue->current == thread)
+        if (!is_under_way(queue, thread))
             return queue;
         spin_unlock(&queue->lock);
         spin_turn();
@@ -107,14 +122,15 @@ static void add(struct run_queue *queue, struct thread *thread)
         thread->slice_left_ns = SLICE_NS;
         list_push_back(&queue->spent, &thread->node);
     }
-    thread->queued = true;
+    /* release: pairs with is_under_way(): thread->cpu is this queue's before */
+    atomic_store_explicit(&thread->queued, true, memory_order_release);
     atomic_fetch_add_explicit(&queue->waiting, 1, memory_order_relaxed);
 }
 
 static void take_out(struct run_queue *queue, struct thread *thread)
 {
     list_remove(&thread->node);
-    thread->queued = false;
+    atomic_store_explicit(&thread->queued, false, memory_order_relaxed);
     atomic_fetch_sub_explicit(&queue->waiting, 1, memory_order_relaxed);
 }
 
@@ -515,7 +531,9 @@ static void change_affinity(struct run_queue *queue, struct thread *thread,
     cpu_t cpu = atomic_load_explicit(&thread->cpu, memory_order_relaxed);
     cpumask_copy(&thread->affinity, mask);
     bool has_to_leave = queue->current == thread && !cpumask_test(mask, cpu);
-    bool waits = thread->queued; /* here or elsewhere: an idle core may have come within reach */
+    bool waits = atomic_load_explicit(
+        &thread->queued,
+        memory_order_relaxed); /* here or elsewhere: an idle core may have come within reach */
     if (waits)
         take_out(queue, thread);
     spin_unlock(&queue->lock);

@@ -260,7 +260,8 @@ static void test_stuck_line(void)
 {
     struct irq_info info = {0};
     if (DEBUG_KERNEL || arch_cpu_count() > 2) {
-        selftest_skip("its 100,000 interrupts take a second: one and two cores have to do");
+        selftest_skip(
+            "its 100,000 interrupts take long: the plain kernel on one or two cores has to do");
         return;
     }
     if (!open_both())

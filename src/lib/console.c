@@ -25,7 +25,8 @@
 #include "lib/spinlock.h"
 #include "lib/text.h"
 
-/* Longer than the lines that a drain shows under one hold of the lock take at 115200 baud. */
+/* Longer than the lines that a drain shows under one hold of the lock take at 115200 baud, unless
+ * one of them has thousands of bytes: then its core is stopped within it. */
 #define PANIC_WAIT_NS UINT64_C(200000000)
 
 static struct spinlock console_spinlock = SPINLOCK(RANK_CONSOLE, "console");

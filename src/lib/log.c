@@ -612,7 +612,7 @@ static void show_line(struct console *console, const char *line, long len)
 
 /* How far a drain goes. */
 enum drain {
-    DRAIN_WHAT_FITS, /* no wait for the device */
+    DRAIN_WHAT_FITS, /* no wait for the device, unless a line is longer than its buffer */
     DRAIN_WAITING,   /* all, with such waits */
     DRAIN_FINAL,     /* all, and no writer will go on */
 };

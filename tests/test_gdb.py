@@ -14,7 +14,7 @@ MACHINE = ("qemu-system-x86_64 -smp 2 -m 128M -cpu max -display none -no-reboot 
 SCRIPT = """\
 set pagination off
 target remote | exec {machine} -kernel {kernel} -initrd {initrd}
-hbreak message_handler
+hbreak *message_handler
 continue
 backtrace
 continue

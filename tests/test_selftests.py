@@ -5,6 +5,7 @@ Documentation/dev-tools/ktap.rst), which is read here as any KTAP would be.
 
 import pytest
 
+import qemu
 from booting import boot, config_for
 from ktap import check, read_ktap
 from runs import CARDS, Run
@@ -26,7 +27,8 @@ def selftests(run, machine):
 def test_selftests(smp, kind, machine):
     run = Run(f"selftest-{smp}", smp=smp, machine=kind, extra=CARDS, cmdline="selftest", limit=400)
     report = selftests(run, machine)
-    long = ["pci-stuck-line"] if int(smp) > 2 else []
+    is_long = int(smp) > 2 or qemu.KERNEL == qemu.DEBUG_KERNEL
+    long = ["pci-stuck-line"] if is_long else []
     assert [name for name in report.skipped if name.startswith("pci-")] == long
 
 

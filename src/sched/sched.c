@@ -76,7 +76,8 @@ static struct run_queue *queue_of(const struct thread *thread)
     return percpu_of(atomic_load_explicit(&thread->cpu, memory_order_relaxed), run_queue);
 }
 
-/* Lock the queue that the thread belongs to. Interrupts are off. */
+/* Lock the queue that the thread belongs to: it stays there, and as it is, until the unlock
+ * (leave_for). Interrupts are off. */
 static struct run_queue *lock_queue_of(struct thread *thread)
 {
     for (;;) {
@@ -88,24 +89,13 @@ static struct run_queue *lock_queue_of(struct thread *thread)
     }
 }
 
-/* Is the thread on its way between two queues, of which the locked one is the first? Who has it
- * there (put_on) holds the other one's lock and says first where it is, then that it is queued: so
- * these are asked the other way round. */
-static bool is_under_way(const struct run_queue *queue, const struct thread *thread)
-{
-    if (thread->state != THREAD_READY || queue->current == thread)
-        return false;
-    bool queued = atomic_load_explicit(&thread->queued, memory_order_acquire);
-    return !queued || queue_of(thread) != queue;
-}
-
-/* As lock_queue_of(), once the thread is not on its way: that is over some instructions later, with
- * interrupts off. */
+/* The same, once the thread is not on its way between two queues: who has it there (sched_place) is
+ * some instructions from the end of that, with interrupts off. */
 static struct run_queue *lock_settled_queue_of(struct thread *thread)
 {
     for (;;) {
         struct run_queue *queue = lock_queue_of(thread);
-        if (!is_under_way(queue, thread))
+        if (thread->state != THREAD_READY || thread->queued || queue->current == thread)
             return queue;
         spin_unlock(&queue->lock);
         spin_turn();
@@ -122,15 +112,14 @@ static void add(struct run_queue *queue, struct thread *thread)
         thread->slice_left_ns = SLICE_NS;
         list_push_back(&queue->spent, &thread->node);
     }
-    /* release: pairs with is_under_way(): thread->cpu is this queue's before */
-    atomic_store_explicit(&thread->queued, true, memory_order_release);
+    thread->queued = true;
     atomic_fetch_add_explicit(&queue->waiting, 1, memory_order_relaxed);
 }
 
 static void take_out(struct run_queue *queue, struct thread *thread)
 {
     list_remove(&thread->node);
-    atomic_store_explicit(&thread->queued, false, memory_order_relaxed);
+    thread->queued = false;
     atomic_fetch_sub_explicit(&queue->waiting, 1, memory_order_relaxed);
 }
 
@@ -465,6 +454,17 @@ static void tell_untold(struct timer *timer)
     }
 }
 
+/* A thread that only the caller has is core `cpu`'s from here on. That changes under the lock of
+ * the queue which it leaves: else who has just found it there would take what it does elsewhere for
+ * what it does here. */
+static void leave_for(struct thread *thread, cpu_t cpu)
+{
+    struct run_queue *left = queue_of(thread);
+    spin_lock(&left->lock);
+    atomic_store_explicit(&thread->cpu, cpu, memory_order_relaxed);
+    spin_unlock(&left->lock);
+}
+
 /*
  * Put a thread that only the caller has into the queue of core `cpu`, and see to it that it does
  * not wait there while a core halts. `claimed`: that core is idle and the caller's to wake.
@@ -473,9 +473,10 @@ static void put_on(struct thread *thread, cpu_t cpu, bool claimed)
 {
     struct run_queue *queue = percpu_of(cpu, run_queue);
     struct cpumask affinity;
+    if (queue_of(thread) != queue)
+        leave_for(thread, cpu);
     delay_at(DELAY_P2);
     spin_lock(&queue->lock);
-    atomic_store_explicit(&thread->cpu, cpu, memory_order_relaxed);
     cpumask_copy(&affinity, &thread->affinity);
     bool rested = thread->slice_left_ns > 0;
     add(queue, thread); /* step P2; from the unlock on the thread may run, and end */
@@ -531,9 +532,7 @@ static void change_affinity(struct run_queue *queue, struct thread *thread,
     cpu_t cpu = atomic_load_explicit(&thread->cpu, memory_order_relaxed);
     cpumask_copy(&thread->affinity, mask);
     bool has_to_leave = queue->current == thread && !cpumask_test(mask, cpu);
-    bool waits = atomic_load_explicit(
-        &thread->queued,
-        memory_order_relaxed); /* here or elsewhere: an idle core may have come within reach */
+    bool waits = thread->queued; /* here or elsewhere: an idle core may have come within reach */
     if (waits)
         take_out(queue, thread);
     spin_unlock(&queue->lock);

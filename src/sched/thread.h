@@ -34,7 +34,7 @@ struct thread {
     struct arch_thread arch;
     struct list_node node;   /* L: in the run queue, while ready and not running */
     enum thread_state state; /* L */
-    _Atomic bool queued;     /* L: it is in the run queue; also looked at without (sched.c) */
+    bool queued;             /* L: it is in the run queue */
     _Atomic cpu_t cpu;       /* whose run queue it belongs to; changed by who took it out of one */
     struct cpumask affinity; /* L: the cores that it may run on */
     unsigned affinity_holds; /* L: reasons why that may not change (thread_hold_core) */

@@ -91,7 +91,9 @@ RING = [
         "# delay-ring: a ring that got no interrupt was not found"),
 ]
 
-LEFT = r"# delay-removal: owner \d+: \d+ rings were left behind (by the removal|after it)"
+# Who gets a ring that a removal left behind: nobody, or an owner to come.
+LEFT = (r"# delay-removal: (owner \d+: \d+ rings were left behind (by the removal|after it)"
+        r"|\d+ rings succeeded, \d+ were taken)")
 STRAY = r"# delay-removal: \d+ rings came to a handler whose time is over"
 REMOVAL = [
     Bug("removal", "NO_R1", ((IPI, R1, ""),), LEFT),

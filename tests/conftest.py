@@ -21,17 +21,19 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:setDaemon:DeprecationWarning")
 
 
-# They use what there is but once: build/run, build/models, gdb's port.
-ONE_BY_ONE = ("test_build.py", "test_console.py", "test_docs.py", "test_models.py", "test_tools.py",
+# They use what there is but once: build/run, gdb's port.
+GROUP = "one by one"
+ONE_BY_ONE = ("test_build.py", "test_console.py", "test_docs.py", "test_gdb.py", "test_tools.py",
               "test_user_programs.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # in this hook, too, xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Host tests first: they are quick, and what they find explains what comes after."""
     items.sort(key=lambda item: item.path.name != "test_host.py")
     for item in items:
         if item.path.name in ONE_BY_ONE:
-            item.add_marker(pytest.mark.xdist_group("one by one"))
+            item.add_marker(pytest.mark.xdist_group(GROUP))
 
 
 @pytest.fixture

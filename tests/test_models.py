@@ -40,7 +40,7 @@ active [2] proctype adder()
 
 def verify(directory, text):
     (directory / "sample.pml").write_text(text, encoding="utf-8")
-    return subprocess.run([qemu.ROOT / "tools/models", "--directory", directory],
+    return subprocess.run([qemu.ROOT / "tools/models", "--directory", directory, "--output", directory],
                           capture_output=True, text=True, check=False)
 
 

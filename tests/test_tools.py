@@ -12,6 +12,7 @@ import pexpect
 import pytest
 
 import qemu
+from conftest import GROUP
 
 GREY = b"\x1b[37m\x1b[40m"  # as OVMF colours the screen
 
@@ -53,6 +54,12 @@ def test_groups(words, groups):
     listed = {group for line in (qemu.ROOT / "tools/packages.txt").read_text().splitlines()
               if line and line[0] != "#" for group in line.split("|")[1].split()}
     assert groups_asked_for(*words.split()) == set(groups.split()) <= listed
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="nothing runs side by side")
+def test_these_run_one_by_one(request):
+    """xdist knows a test's group by its name alone."""
+    assert request.node.nodeid.endswith(f"@{GROUP}")
 
 
 @pytest.mark.quick

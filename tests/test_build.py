@@ -12,9 +12,9 @@ from machine import OUTPUT, output_path
 from runs import PANIC, exited, received
 
 
-def make(directory, *words, path=None):
+def make(directory, *words):
     """Build kernel and archive into a directory of their own."""
-    environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]}
+    environment = dict(os.environ)
     environment.pop("MAKEFLAGS", None)
     built = directory.relative_to(qemu.ROOT)
     result = subprocess.run(
@@ -40,30 +40,32 @@ def test_clang(empty, machine):
     assert vm.wait_exit() == 0
 
 
-def test_cross_compile_prefix(empty, tmp_path):
-    """Every tool that makes code for the target is called by the prefix."""
+def probes(directory):
+    """A prefix's tools: each notes that it was called, then does what it does without a prefix."""
     for tool in ("gcc", "ar", "strip", "nm"):
-        script = tmp_path / f"probe-{tool}"
-        script.write_text(f'#!/bin/sh\necho {tool} >> {tmp_path}/called\nexec {tool} "$@"\n')
+        script = directory / f"probe-{tool}"
+        script.write_text(f'#!/bin/sh\necho {tool} >> {directory}/called\nexec {tool} "$@"\n')
         script.chmod(0o755)
-    make(empty, "CROSS_COMPILE=probe-", path=tmp_path)
-    assert set((tmp_path / "called").read_text().split()) == {"gcc", "ar", "strip", "nm"}
 
 
-def test_directory_with_blank(tmp_path):
-    """A checkout may lie anywhere; the code does not depend on where."""
+def test_prefix_and_blank(tmp_path):
+    """Every tool that makes code for the target is called by the prefix. A checkout may lie
+    anywhere; the code does not depend on where."""
+    probes(tmp_path)
     tree = tmp_path / "a blank, and a comma"
     tree.mkdir()
     for name in ("Makefile", "linker.ld", "iso", "src", "tools", "user"):
         copy = shutil.copytree if (qemu.ROOT / name).is_dir() else shutil.copy
         copy(qemu.ROOT / name, tree / name)
-    environment = {**os.environ, "CMDLINE": "", "SMP": "2"}
+    environment = {**os.environ, "CMDLINE": "", "SMP": "2", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     environment.pop("MAKEFLAGS", None)
     debug = ["DEBUG=1"] if qemu.KERNEL == qemu.DEBUG_KERNEL else []
-    result = subprocess.run(["make", f"-j{os.cpu_count()}", *debug, "run"], cwd=tree, env=environment,
-                            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    result = subprocess.run(["make", f"-j{os.cpu_count()}", "CROSS_COMPILE=probe-", *debug, "run"],
+                            cwd=tree, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                            text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "init: exited with status 0" in result.stdout
+    assert set((tmp_path / "called").read_text().split()) == {"gcc", "ar", "strip", "nm"}
     assert code_of(tree / qemu.KERNEL.relative_to(qemu.ROOT)) == code_of(qemu.KERNEL)
 
 

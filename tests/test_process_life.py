@@ -77,7 +77,7 @@ def test_crowd(smp, machine):
     boot(run, machine, programs.initrd_of("crowd"))
 
 
-@pytest.mark.parametrize("smp", ["2", "4"])
+@pytest.mark.parametrize("smp", [pytest.param("2", marks=pytest.mark.soak), "4"])
 def test_wild_arguments(smp, machine):
     """Every number of both gates with wild arguments, each tried by a child (tests/user/bad.c)."""
     run = Run(f"bad-{smp}", smp=smp, init=("bad",), limit=400,

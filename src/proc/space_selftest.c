@@ -15,7 +15,7 @@
 #include "smp/cores.h"
 #include "vm/user_copy.h"
 
-enum { ROUNDS = 10, PAGES_A_ROUND = 20, MINE = 0x60, NEXT_OWNERS = 0xba, WORDS = 3, TURNS = 2 };
+enum { ROUNDS = 5, PAGES_A_ROUND = 20, MINE = 0x60, NEXT_OWNERS = 0xba, WORDS = 3, TURNS = 2 };
 #define CODE UINT64_C(0x400000)
 #define READ_BY_ALL UINT64_C(0x500000)
 #define OTHERS UINT64_C(0x600000)

@@ -21,7 +21,7 @@ enum {
     OTHER_VECTOR = 101,
     RINGS_OF_ALL = 400000, /* under fire, over all pairs of cores */
     LONE_RINGS = 2000,
-    OWNERS = 400,
+    OWNERS = 150,
     OWNED_TURNS = 500,
     LIVES = 50,
     LIFE_VECTORS = 4,

@@ -16,7 +16,7 @@
 enum {
     GENERATION = 40, /* threads at once */
     GENERATIONS = 25,
-    ROUND_TRIPS = 4000,
+    ROUND_TRIPS = 1000,
     MUTEX_THREADS = 8,
     MUTEX_TURNS = 2000,
     AFFINITY_TURNS = 300,

@@ -12,7 +12,7 @@
 
 /* Rounds of the storm are divided among the pairs: with more cores than the host has, each call
  * costs a turn of the host's scheduler. */
-enum { STORM_PAIR_CALLS = 4000, ASYNC_CALLS = 1000 };
+enum { STORM_PAIR_CALLS = 1500, ASYNC_CALLS = 1000 };
 
 static uint64_t storm_rounds(void)
 {

@@ -142,6 +142,8 @@ def boot(name, config, wanted, extra=(), limit=300, count=None):
     (LOGS / f"{name}.log").write_text("\n".join([*lines, rest]) + "\n")
     if not found:
         raise GuestError(f"{name}: ended, or {limit} s passed, before '{wanted}' was seen")
+    if failed := [line for line in lines if line.startswith("not ok")]:
+        raise GuestError(f"{name}: {failed[0]}")
     say(f"  {name}: {time.monotonic() - start:.1f} s")
     return lines
 

@@ -94,8 +94,7 @@ enum arch_counter {
  *                                       fill with them                      Context: any
  */
 
-/* ---- set-up: the machine's part of main.c's list, in this order, boot core only ---------------
- */
+/* ---- set-up: the machine's part of main.c's list, in this order, boot core only -------------- */
 
 /* Know the CPU, catch exceptions, put the control registers into the kernel's state. */
 void arch_init_cpu(void);
@@ -110,8 +109,7 @@ void arch_init_platform(const struct params *params);
 /* Learn the clock's rate and the timer's; `wanted` as clock= says. */
 void arch_init_clock(const struct params *params);
 
-/* ---- what the boot loader brought -------------------------------------------------------------
- */
+/* ---- what the boot loader brought ------------------------------------------------------------ */
 
 /* The command line, which stays. Context: any. */
 const char *arch_boot_cmdline(void);
@@ -135,8 +133,7 @@ void arch_boot_module_release(size_t index);
  */
 uint64_t arch_memory_usable(void);
 
-/* ---- devices that the firmware tells of -------------------------------------------------------
- */
+/* ---- devices that the firmware tells of ------------------------------------------------------ */
 
 /* What every PC once had, and what of it this one has by the firmware's word: FADT, "IA-PC Boot
  * Architecture Flags". Without such a word all of it may be there. Context: any. */
@@ -179,8 +176,7 @@ struct arch_screen {
  */
 int arch_screen_map(bool look, struct arch_screen *screen);
 
-/* ---- ends -------------------------------------------------------------------------------------
- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 /* Stop this core for good: interrupts off, halted. Context: any. Sleeps: no. Never returns. */
 __attribute__((noreturn)) void arch_halt_forever(void);
@@ -544,8 +540,7 @@ void arch_note_where(void);
 /* Where a stopped core was. Returns: false if it did not stop. Context: any. */
 bool arch_stopped_at(cpu_t cpu, uint64_t *pc, bool *in_user);
 
-/* ---- what a core has counted ------------------------------------------------------------------
- */
+/* ---- what a core has counted ----------------------------------------------------------------- */
 
 /* How often core `cpu` has counted `which`; a snapshot; 0 of a core that was never prepared.
  * Context: any. */

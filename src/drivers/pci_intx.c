@@ -3,11 +3,11 @@
  * Where a device's line arrives. Nothing that a device has says so: its pin (INTA# to INTD#) is
  * wired to something by the board's maker. Three parties know of it, none of them all:
  *
- *     the interrupt line register  holds the number that the firmware gave the line at the 8259s,
- *                                  which are masked here; the I/O APIC may have the line elsewhere
- *     the MP table                 names inputs of the I/O APICs by bus, slot and pin; UEFI has
- * none the chipset's registers      say where its four or eight PIRQ lines go, but, of slots
- * outside of the chipset, not which of these a pin is wired to
+ * - The interrupt line register holds the number that the firmware gave the line at the 8259s. They
+ *   are masked here, and the I/O APIC may have the line elsewhere.
+ * - The MP table names inputs of the I/O APICs by bus, slot and pin; UEFI has none.
+ * - The chipset's registers say where its four or eight PIRQ lines go, but, of slots outside of the
+ *   chipset, not which of these a pin is wired to.
  *
  * ACPI knows it too, in _PRT, a program for an interpreter that this kernel has not got. A wrong
  * guess would be a device that never interrupts, or a line held for ever; so a line is used where

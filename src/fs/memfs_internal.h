@@ -88,8 +88,7 @@ struct memfs_node *node_root(void);
 void node_modified(struct memfs_node *node);
 void node_changed(struct memfs_node *node);
 
-/* ---- memfs_dir.c: entries; L: tree, for all of them but entry_new() ---------------------------
- */
+/* ---- memfs_dir.c: entries; L: tree, for all of them but entry_new() -------------------------- */
 
 /* An entry that is in no directory yet. Returns: it; NULL without memory. */
 struct memfs_entry *entry_new(const char *name, size_t length);
@@ -176,8 +175,7 @@ int node_append_kernel(struct memfs_node *node, const void *data, size_t size);
 /* Make a device node. Returns: as memfs_mkdir. */
 int memfs_make_device(const char *path, const struct device *device, uint32_t mode);
 
-/* ---- procfs_tree.c: L: tree --------------------------------------------------------------------
- */
+/* ---- procfs_tree.c: L: tree ------------------------------------------------------------------ */
 
 /*
  * Before something of /proc is looked up in `dir`, or `dir` is listed: make and take away what

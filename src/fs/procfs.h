@@ -5,12 +5,12 @@
  * They are nodes of the one tree of fs/memfs.h, so paths, working directories, "..", stat and
  * getdents need nothing of their own; what differs:
  *
- *     contents   a read from the start makes the whole text, at once; reads further on continue
- * that text, until the next read from the start. Size 0 in stat; no SEEK_END (-EINVAL). names only
- * the kernel gives and takes them: making something under /proc is -ENOENT, taking it away -EPERM,
- * moving or linking across its border -EXDEV, as on Linux. numbers    directories such as /proc/PID
- * come and go with what they stand for. They are made when somebody looks, and taken away by a
- * later look (procfs_numbers).
+ * - Contents: a read from the start makes the whole text, at once; reads further on continue that
+ *   text, until the next read from the start. Size 0 in stat; no SEEK_END (-EINVAL).
+ * - Names: only the kernel gives and takes them. Making something under /proc is -ENOENT, taking it
+ *   away -EPERM, moving or linking across its border -EXDEV, as on Linux.
+ * - Numbers: directories such as /proc/PID come and go with what they stand for. They are made when
+ *   somebody looks, and taken away by a later look (procfs_numbers).
  *
  * What stands behind a file is told apart by `data`: for a file of procfs_create() the caller's
  * pointer, in a numbered directory the number (procfs_number()).

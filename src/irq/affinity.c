@@ -150,8 +150,7 @@ static void route(struct irq_desc *desc, struct place at)
     desc->chip->route(desc, at.cpu, at.vector);
 }
 
-/* ---- is anything on its way? ------------------------------------------------------------------
- */
+/* ---- is anything on its way? ----------------------------------------------------------------- */
 
 struct look {
     uint8_t vector;

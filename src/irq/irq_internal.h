@@ -2,9 +2,12 @@
 /*
  * What the files of the irq room share: the descriptor and its chip. Included by them alone.
  *
- *     irq.c       the tables; which irq; reports            flow.c    from the vector to the
- * handlers doorbell.c  the flow of rings, which takes no lock    manage.c  request, free, disable,
- * threads chip.c      I/O APIC lines and messages               affinity.c  vectors, cores, moves
+ *     irq.c       the tables; which irq; reports
+ *     chip.c      I/O APIC lines and messages
+ *     flow.c      from the vector to the handlers
+ *     doorbell.c  the flow of rings, which takes no lock
+ *     manage.c    request, free, disable, threads
+ *     affinity.c  vectors, cores, moves
  */
 #pragma once
 

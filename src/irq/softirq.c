@@ -154,8 +154,7 @@ void softirq_run_in_thread(void)
     arch_irq_enable();
 }
 
-/* ---- what has been ----------------------------------------------------------------------------
- */
+/* ---- what has been --------------------------------------------------------------------------- */
 
 uint64_t softirq_count_of(enum softirq nr, cpu_t cpu)
 {

@@ -28,8 +28,7 @@ static const char *const console_names[PARAM_CONSOLE_COUNT] = {
     [PARAM_CONSOLE_TTY0] = "tty0",
 };
 
-/* ---- values: each reader gets what follows '=', or NULL if there was no '=' -------------------
- */
+/* ---- values: each reader gets what follows '=', or NULL if there was no '=' ------------------ */
 
 static bool read_number(const char *value, uint64_t min, uint64_t max, uint32_t *out)
 {

@@ -41,8 +41,7 @@ static inline void end(uint32_t end_ticks)
     atomic_store_explicit(&done, true, memory_order_release);
 }
 
-/* ---- the operations: a handler, and what it raises --------------------------------------------
- */
+/* ---- the operations: a handler, and what it raises ------------------------------------------- */
 
 static void raise_nothing(uint32_t irq, uint64_t count, void *cookie)
 {
@@ -110,8 +109,7 @@ static void raise_work(struct timer *timer)
     (void)work_queue(system_wq, &work);
 }
 
-/* ---- series -----------------------------------------------------------------------------------
- */
+/* ---- series ---------------------------------------------------------------------------------- */
 
 /* This core rings itself. Returns: ticks. */
 static uint32_t sample_ring(void)

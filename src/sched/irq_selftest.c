@@ -878,8 +878,7 @@ static void test_move_flood(void)
 }
 SELFTEST("irq-move-flood", test_move_flood);
 
-/* ---- with delays at the steps of models/move.pml ------------------------------------------------
- */
+/* ---- with delays at the steps of models/move.pml --------------------------------------------- */
 
 static const struct delays move_delays = {
     .steps = DELAY_RANGE(DELAY_M1, DELAY_M4), .one_in = 2, .longest_ns = 200000};

@@ -316,8 +316,7 @@ bool work_is_busy(struct work *work)
     return busy;
 }
 
-/* ---- waiting for a work, cancelling it --------------------------------------------------------
- */
+/* ---- waiting for a work, cancelling it ------------------------------------------------------- */
 
 /* What somebody waits for: that the work has run for all queueings up to `last`. */
 struct flush {
@@ -422,8 +421,7 @@ bool delayed_work_cancel_sync(struct delayed_work *delayed)
     return cancel(&delayed->work, &delayed->timer);
 }
 
-/* ---- whole queues -----------------------------------------------------------------------------
- */
+/* ---- whole queues ---------------------------------------------------------------------------- */
 
 static void init_pool(struct work_pool *pool, struct workqueue *wq, cpu_t cpu)
 {

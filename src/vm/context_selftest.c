@@ -208,8 +208,7 @@ static void in_work(void)
     (void)work_flush(&work);
 }
 
-/* ---- putting right what the mistake left ------------------------------------------------------
- */
+/* ---- putting right what the mistake left ----------------------------------------------------- */
 
 static void give_irq_lock_back(void)
 {

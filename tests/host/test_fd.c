@@ -305,8 +305,7 @@ static void without_memory(void **state)
     assert_int_equal(closed, 33);
 }
 
-/* ---- random calls, and a plain array that says what should come of them -----------------------
- */
+/* ---- random calls, and a plain array that says what should come of them ---------------------- */
 
 enum { ROUNDS = 200000, NUMBERS = 80 };
 

@@ -50,8 +50,7 @@ __asm__(OPERATION(irq_edge_entry, VECTOR_EDGE_ENTRY, bench_edge_handler)
                         OPERATION(ipi_entry, VECTOR_IPI_ENTRY, bench_ipi_handler)
                             OPERATION(ipi, VECTOR_IPI, bench_struck));
 
-/* ---- the handlers ------------------------------------------------------------------------------
- */
+/* ---- the handlers ---------------------------------------------------------------------------- */
 
 static uint32_t handler_ticks __attribute__((used)); /* when the last one began */
 
@@ -88,8 +87,7 @@ __attribute__((naked)) void bench_ipi_handler(UNUSED uint32_t irq, UNUSED uint64
     __asm__("rdtsc\n\tmov %eax, handler_ticks(%rip)\n\tret");
 }
 
-/* ---- one interrupt -----------------------------------------------------------------------------
- */
+/* ---- one interrupt --------------------------------------------------------------------------- */
 
 struct struck {
     uint32_t begin, end; /* ticks */
@@ -201,8 +199,7 @@ static void print_both(const char *name, const struct raiser *raiser, bool entry
     print_series(name, raiser, entry);
 }
 
-/* ---- whose interrupt ---------------------------------------------------------------------------
- */
+/* ---- whose interrupt ------------------------------------------------------------------------- */
 
 /* Take the vectors of devices that are free on this core, but for one, or give them back. */
 static void bar_others(uint8_t vector, uint32_t irq, bool bar)

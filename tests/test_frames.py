@@ -41,7 +41,8 @@ def soak(count):
 
 
 def wrong_sums():
-    """IPv4 packets with a wrong checksum: in their own header, in UDP's, and in TCP's."""
+    """IPv4 packets with a wrong checksum: in their own header, in UDP's, and in TCP's, which is an
+    acknowledgment."""
     for protocol, header, inner in ((17, b"\xde\xad", b""), (17, b"", b"\xbe\xef"), (6, b"", b"")):
         packet = (b"\x45\x00\x00\x2e" + bytes(4) + b"\x40" + bytes([protocol]) +
                   (header or bytes(2)) + b"\x0a\x00\x02\x02\x0a\x00\x02\x0f")
@@ -55,15 +56,20 @@ def wrong_sums():
 
 @pytest.mark.parametrize("machine_type, card", [("pc", "e1000"), ("q35", "e1000e")])
 def test_what_is_in_a_frame_is_the_programs_to_judge(machine_type, card, machine):
-    """The card drops no frame for a checksum of IP, UDP or TCP."""
+    """The card drops no frame for a checksum of IP, UDP or TCP, nor does one interrupt as if its
+    link had changed: with MSI-X, a TCP acknowledgment would."""
     frames = list(wrong_sums())
     with Wire() as wire:
-        vm = shell(machine, f"frames-sums-{card}", f"echoframes {len(frames)}; cat /proc/net/eth0",
+        vm = shell(machine, f"frames-sums-{card}", "cat /proc/interrupts; "
+                   f"echoframes {len(frames)}; cat /proc/net/eth0 /proc/interrupts",
                    wire.options(card), machine=machine_type)
         vm.wait_line("echoframes: ready")
         assert echo(wire, frames, 1) == len(frames)
         vm.wait_line(exited(0))
     assert counters(vm.lines)["bad"] == 0
+    if card == "e1000e":
+        before, after = (line.split() for line in vm.lines if re.search(r"^ *\d+:.* eth0$", line))
+        assert before == after
 
 
 @pytest.mark.parametrize("count", [1000, soak(100000)])

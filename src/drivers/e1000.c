@@ -11,7 +11,10 @@
  * Interrupts. The 8254x have a line, which they may share; reading ICR tells whether it was this
  * card, and clears the causes. The 82574L has MSI-X vectors for receiving, sending and the rest;
  * where there are fewer than three, or no MSI-X, one handler serves all. Its ICR is cleared by
- * writing. The causes of one vector are in `causes`, whichever bits the card uses for them.
+ * writing. The causes of one vector are in `causes`, whichever bits the card uses for them. With
+ * MSI-X, a frame for which there was no room comes by the vector of the rest: a flood would have
+ * that one interrupt as often as it likes. So it is masked while the card is polled, too, and a
+ * link that changes meanwhile is looked at when the ring is empty.
  * Throttling (ITR) is off: under load the poll masks the receive interrupt anyway, and a lone frame
  * should not wait.
  *
@@ -59,6 +62,7 @@ struct e1000_model {
     uint32_t eeprom_done;     /* the bit that says so */
     bool clears_icr_by_write; /* reading does not clear it (82574 datasheet, "Interrupt Cause Read
                                  Register") */
+    bool notices_tcp;         /* a TCP acknowledgment interrupts, unless it is told not to */
 };
 
 static const struct e1000_model models[] = {
@@ -77,7 +81,8 @@ static const struct e1000_model models[] = {
      .vectors = VECTORS,
      .eeprom_shift = 2,
      .eeprom_done = 1 << 1,
-     .clears_icr_by_write = true},
+     .clears_icr_by_write = true,
+     .notices_tcp = true},
 };
 
 /* Which bits of ICR, IMS and IMC stand for what. */
@@ -85,6 +90,7 @@ struct causes {
     uint32_t receive;
     uint32_t transmit;
     uint32_t link;
+    uint32_t polled; /* masked while the card is polled: those that frames bring */
 };
 
 struct e1000 {
@@ -196,7 +202,7 @@ static unsigned e1000_poll(struct net_device *net, unsigned budget)
 static void e1000_mask(struct net_device *net, bool masked)
 {
     struct e1000 *card = card_of(net);
-    e1000_write(card, masked ? E1000_IMC : E1000_IMS, card->causes.receive);
+    e1000_write(card, masked ? E1000_IMC : E1000_IMS, card->causes.polled);
 }
 
 /* These registers are cleared by reading (SDM, "Statistics Registers"). */
@@ -351,10 +357,12 @@ static const struct {
 static void choose_causes(struct e1000 *card)
 {
     if (pci_irq_kind(card->pci) != PCI_IRQ_MSIX) {
+        const uint32_t receive = E1000_CAUSE_RXT0 | E1000_CAUSE_RXDMT0 | E1000_CAUSE_RXO;
         card->causes = (struct causes){
-            .receive = E1000_CAUSE_RXT0 | E1000_CAUSE_RXDMT0 | E1000_CAUSE_RXO,
+            .receive = receive,
             .transmit = E1000_CAUSE_TXDW,
             .link = E1000_CAUSE_LSC,
+            .polled = receive,
         };
         return;
     }
@@ -362,7 +370,8 @@ static void choose_causes(struct e1000 *card)
     card->causes = (struct causes){
         .receive = E1000_CAUSE_RXQ0,
         .transmit = E1000_CAUSE_TXQ0,
-        .link = E1000_CAUSE_OTHER | E1000_CAUSE_LSC,
+        .link = E1000_CAUSE_OTHER | E1000_CAUSE_LSC | E1000_CAUSE_RXO,
+        .polled = E1000_CAUSE_RXQ0 | E1000_CAUSE_OTHER,
     };
     e1000_write(card, E1000_IVAR,
                 E1000_IVAR_VALID << E1000_IVAR_RXQ0_SHIFT |
@@ -506,6 +515,8 @@ static void start_receiving(struct e1000 *card)
     /* Everything on the wire: no call tells the card what programs want to hear, and whether an IP
      * packet is whole is theirs to say (the 82574 begins with both checks on). */
     e1000_write(card, E1000_RXCSUM, 0);
+    if (card->model->notices_tcp)
+        e1000_write(card, E1000_RFCTL, E1000_RFCTL_ACKDIS);
     e1000_write(card, E1000_RCTL,
                 E1000_RCTL_EN | E1000_RCTL_UPE | E1000_RCTL_MPE | E1000_RCTL_BAM |
                     E1000_RCTL_SECRC);

@@ -43,7 +43,7 @@ enum {
         E1000_CAUSE_RXT0 = 1 << 7,   /* a frame was received */
         E1000_CAUSE_RXQ0 = 1 << 20,  /* 82574, MSI-X: receive queue 0 */
         E1000_CAUSE_TXQ0 = 1 << 22,  /* 82574, MSI-X: transmit queue 0 */
-        E1000_CAUSE_OTHER = 1 << 24, /* 82574, MSI-X: LSC and what else is no queue's */
+        E1000_CAUSE_OTHER = 1 << 24, /* 82574, MSI-X: LSC, RXO and what else is no queue's */
     E1000_IVAR = 0x00e4, /* 82574: which MSI-X vector a cause has; 4 bits each, the top one: valid */
         E1000_IVAR_VALID = 8,
         E1000_IVAR_RXQ0_SHIFT = 0,
@@ -75,6 +75,8 @@ enum {
     E1000_RFC = 0x40a8,     /* undersized fragments, */
     E1000_ROC = 0x40ac,     /* oversized, */
     E1000_RJC = 0x40b0,     /* oversized with a wrong checksum */
+    E1000_RFCTL = 0x5008,   /* 82574: receive filter control */
+        E1000_RFCTL_ACKDIS = 1 << 12, /* a TCP acknowledgment is no cause of its own */
     E1000_MTA = 0x5200,     /* multicast table, 128 entries */
         E1000_MTA_ENTRIES = 128,
     E1000_RAL = 0x5400, E1000_RAH = 0x5404, /* receive address 0 */

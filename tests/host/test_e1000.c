@@ -319,6 +319,26 @@ static void vectors_where_there_are(void **state)
     assert_int_equal(handlers, 1);
 }
 
+/* What may come as often as frames do is masked while the card is polled: with MSI-X the cause that
+ * tells of a lost frame, too, which is the link's. */
+static void masks_what_frames_bring(void **state)
+{
+    (void)state;
+    const struct net_device_ops *its = card()->net.ops;
+    its->mask(net, true);
+    assert_int_equal(registers[E1000_IMC / 4],
+                     E1000_CAUSE_RXT0 | E1000_CAUSE_RXDMT0 | E1000_CAUSE_RXO);
+    assert_int_equal(registers[E1000_RFCTL / 4], 0); /* it has no such register */
+    begin(NULL);
+    pci.device_id = 0x10d3, irqs = 3, irq_kind = PCI_IRQ_MSIX;
+    its = card()->net.ops;
+    assert_true((registers[E1000_IMS / 4] & E1000_CAUSE_OTHER) != 0);
+    its->mask(net, true);
+    assert_int_equal(registers[E1000_IMC / 4], E1000_CAUSE_RXQ0 | E1000_CAUSE_OTHER);
+    its->mask(net, false);
+    assert_int_equal(registers[E1000_IMS / 4], E1000_CAUSE_RXQ0 | E1000_CAUSE_OTHER);
+}
+
 /* The EEPROM is silent, or says nonsense: the receive address that the card loaded counts. */
 static void address_from_the_register(void **state)
 {
@@ -445,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(comes_up, begin, end),
         cmocka_unit_test_setup_teardown(too_few_registers, begin, end),
         cmocka_unit_test_setup_teardown(vectors_where_there_are, begin, end),
+        cmocka_unit_test_setup_teardown(masks_what_frames_bring, begin, end),
         cmocka_unit_test_setup_teardown(address_from_the_register, begin, end),
         cmocka_unit_test_setup_teardown(refused, begin, end),
         cmocka_unit_test_setup_teardown(each_verdict, begin, end),

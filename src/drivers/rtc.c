@@ -166,7 +166,7 @@ static int set_rate(unsigned hz, tick_fn *call)
 
 /* ---- set-up ---------------------------------------------------------------------------------- */
 
-/* No register D has these bits set; a bus without a device has. */
+/* No register D has this bit set; a bus without a device has. */
 static bool is_there(void)
 {
     return arch_may_have(ARCH_LEGACY_RTC) && (rtc_read_alone(RTC_D) & RTC_D_ZERO) == 0 &&

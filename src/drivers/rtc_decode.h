@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The registers of an MC146818, and what a reading of them means. Pure functions.
- * Source: Motorola MC146818A data sheet, "Address Map", "Time, Calendar, and Alarm Locations"
+ * Source: Motorola MC146818A data sheet, "Address Map", "Time, Calendar, and Alarm Locations";
+ * Intel I/O Controller Hub 9 datasheet, "RTC_REGD: Register D (Flag Register)"
  */
 #pragma once
 
@@ -30,7 +31,7 @@ enum {
     RTC_C = 0x0c,               /* reading it takes the interrupt back */
     RTC_D = 0x0d,
         RTC_D_VALID = 0x80,     /* the battery has held */
-        RTC_D_ZERO = 0x7f,      /* these bits are always 0 */
+        RTC_D_ZERO = 0x40,      /* always 0; those below it may be the alarm's day */
 };
 /* clang-format on */
 

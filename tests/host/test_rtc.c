@@ -157,6 +157,7 @@ static struct model {
     bool absent, always_updating, torn;
     unsigned reads;
     uint8_t index, a, b, c, second;
+    uint8_t d; /* but for the bit that says that the battery has held */
 } model;
 
 static irq_handler *handler;
@@ -222,7 +223,7 @@ uint8_t io_in8(uint16_t port)
     }
     default:
         assert_int_equal(model.index, RTC_D);
-        return RTC_D_VALID;
+        return RTC_D_VALID | model.d;
     }
 }
 
@@ -278,6 +279,10 @@ static void test_absent_or_stuck(void **state)
     assert_int_equal(rtc_init(), -ENODEV);
     assert_null(rtc_registered());
     model = fresh;
+    model.d = 0x7f; /* a bus without a device */
+    assert_int_equal(rtc_init(), -ENODEV);
+    assert_null(rtc_registered());
+    model = fresh;
     model.always_updating = true;
     uint64_t before = fake_ticks;
     assert_int_equal(rtc_init(), -EIO);
@@ -289,6 +294,7 @@ static void test_reading(void **state)
     struct rtc_time time;
     (void)state;
     model = fresh;
+    model.d = 31; /* the alarm's day, which chipsets keep there */
     assert_int_equal(rtc_init(), 0);
     assert_int_equal(model.b, DECIMAL_24); /* no interrupt but those that are asked for */
     assert_int_equal(wall_clock_ns() / 1000000000,

@@ -146,8 +146,8 @@ bool arch_may_have(enum arch_legacy device);
 /* Index of the century in the RTC's memory, by the FADT; 0: there is none. Context: any. */
 uint8_t arch_rtc_century_index(void);
 
-/* The HPET's registers (IA-PC HPET specification, "Register Model"), its counter running; NULL
- * without one. Context: thread. */
+/* The HPET's registers (IA-PC HPET specification, "Register Model"), its counter running and no
+ * timer in the place of the PIT or the RTC; NULL without one. Context: thread. */
 volatile void *arch_hpet_registers(void);
 
 /*

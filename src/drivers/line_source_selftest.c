@@ -114,3 +114,19 @@ static void test_line_sources(void)
     }
 }
 SELFTEST("line-sources", test_line_sources);
+
+/* A firmware that used the HPET may leave it in the PIT's and the RTC's place: then these never
+ * interrupt, nor do its first two timers where they are set to. */
+static void test_hpet_legacy(void)
+{
+    enum { CONFIG_WORD = 0x010 / sizeof(uint32_t), CONFIG_LEGACY = 1 << 1 };
+    volatile uint32_t *registers = arch_hpet_registers();
+    if (registers == NULL) {
+        selftest_skip("no HPET");
+        return;
+    }
+    registers[CONFIG_WORD] |= CONFIG_LEGACY;
+    (void)arch_hpet_registers();
+    selftest_expect((registers[CONFIG_WORD] & CONFIG_LEGACY) == 0, "it stays in their place");
+}
+SELFTEST("hpet-legacy", test_hpet_legacy);

@@ -42,6 +42,7 @@ enum {
     HPET_CAPABILITIES = 0x000, /* period in fs in the upper half */
     HPET_CONFIG = 0x010,
     HPET_CONFIG_ENABLE = 1 << 0,
+    HPET_CONFIG_LEGACY = 1 << 1, /* two of its timers interrupt in place of the PIT and the RTC */
     HPET_COUNTER = 0x0f0,
     HPET_PERIOD_FS_MAX = 100000000,
 
@@ -120,7 +121,8 @@ static bool hpet_start(void)
     uint64_t period = hpet[HPET_CAPABILITIES / 8] >> 32;
     if (period == 0 || period > HPET_PERIOD_FS_MAX)
         return false;
-    hpet[HPET_CONFIG / 8] |= HPET_CONFIG_ENABLE;
+    uint64_t config = hpet[HPET_CONFIG / 8] & ~(uint64_t)HPET_CONFIG_LEGACY;
+    hpet[HPET_CONFIG / 8] = config | HPET_CONFIG_ENABLE;
     return true;
 }
 

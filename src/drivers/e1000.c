@@ -542,12 +542,14 @@ static void start(struct e1000 *card)
 {
     const uint32_t off = E1000_CTRL_LRST | E1000_CTRL_ILOS | E1000_CTRL_FRCSPD | E1000_CTRL_FRCDPX;
     e1000_write(card, E1000_ITR, 0);
+    /* before there can be a frame: with a shared line it may be found, and its poll begin, at any
+     * time, and what the poll has masked is not to be opened here */
+    e1000_write(card, E1000_IMS, card->causes.receive | card->causes.link);
     start_receiving(card);
     start_sending(card);
     e1000_write(card, E1000_CTRL,
                 (e1000_read(card, E1000_CTRL) & ~off) | E1000_CTRL_SLU | E1000_CTRL_ASDE);
     net_link_look(&card->net);
-    e1000_write(card, E1000_IMS, card->causes.receive | card->causes.link);
 }
 
 static const struct e1000_model *model_of(const struct pci_device *pci)

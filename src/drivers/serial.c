@@ -419,6 +419,19 @@ static void serial_flush(struct console *self)
     }
 }
 
+static bool serial_is_sent(struct console *self)
+{
+    struct uart *uart = (struct uart *)self;
+    struct hold hold = uart_lock(uart);
+    send_burst(uart); /* as in is_hopeless() */
+    bool sent = tx_count(uart) == 0 && (read_status(uart) & UART_LSR_TEMT) != 0;
+    bool late = (int64_t)(arch_clock_ns() - uart->tx_moved_ns) > uart->limit_ns;
+    if (late && tx_count(uart) > 0)
+        bury(uart);
+    uart_unlock(uart, hold);
+    return sent || late;
+}
+
 /* Up to `bursts` of what is in the ring; who waits for room is told. Context: hardirq. */
 static void transmit(struct uart *uart, unsigned bursts)
 {
@@ -700,6 +713,7 @@ static bool loopback_works(struct uart *uart)
                     .put = serial_put,                                                             \
                     .is_ready = serial_is_ready,                                                   \
                     .flush = serial_flush,                                                         \
+                    .is_sent = serial_is_sent,                                                     \
                     .resume_input = serial_resume_input},                                          \
         .name = (com), .port = (com_port), .isa_irq = (com_irq),                                   \
         .lock = SPINLOCK(RANK_UART, (tty)), .look = TIMER(look),                                   \

@@ -63,6 +63,11 @@ struct console {
      */
     void (*flush)(struct console *self);
     /*
+     * For who waits in his sleep: has all that was written left the machine, or is it useless to
+     * wait for that? NULL, as `put` is, or: always. Context: thread. Sleeps: no.
+     */
+    bool (*is_sent)(struct console *self);
+    /*
      * Input may come again: console_input_room() had said 0. NULL for a device that cannot hold
      * its input back, such as a keyboard; what it brings too much is dropped.
      * Context: thread. Sleeps: no.

@@ -59,6 +59,7 @@ enum {
 #define NS_PER_MS UINT64_C(1000000)
 #define TENTH_NS (100 * NS_PER_MS)
 #define ROOM_WAIT_NS (1000 * NS_PER_MS) /* then the device is looked at, whatever it says */
+#define SENT_LOOK_NS (5 * NS_PER_MS)
 
 /* Requests of ioctl, with Linux's numbers. */
 enum {
@@ -608,13 +609,15 @@ static long do_ioctl(struct tty *tty, unsigned command, uintptr_t arg)
     }
 }
 
-/* Wait until all that was written has left the machine. */
+/* Wait until all that was written has left the machine. No device tells when, so it is asked now
+ * and then: a full ring takes its time on a slow line, and others are to have the core. */
 static long send_all(struct tty *tty)
 {
-    mutex_lock(&tty->output);
-    if (tty->console->flush != NULL)
-        tty->console->flush(tty->console);
-    mutex_unlock(&tty->output);
+    struct console *console = tty->console;
+    take_output_in_turn(tty);
+    while (console->is_sent != NULL && !console->is_sent(console))
+        thread_sleep(SENT_LOOK_NS);
+    give_output(tty);
     return 0;
 }
 

@@ -527,6 +527,32 @@ static void test_full_ring(void **state)
     assert_int_equal(model.overruns, 0);
 }
 
+/* Who waits in his sleep asks, and is answered at once; a device that has stopped is not waited
+ * for. */
+static void test_is_it_sent(void **state)
+{
+    (void)state;
+    start();
+    assert_true(registered->is_sent(registered));
+    model.slow = 1000000;
+    assert_int_equal(put_some(40), 40);
+    unsigned long reads = model.lsr_reads;
+    assert_false(registered->is_sent(registered));
+    assert_in_range(model.lsr_reads - reads, 1, 2);
+    for (int burst = 0; burst < 3; burst++) {
+        assert_false(registered->is_sent(registered));
+        transmitter_empties();
+    }
+    assert_true(registered->is_sent(registered));
+    assert_int_equal(model.sent_count, 40);
+    model.stuck = true;
+    assert_int_equal(put_some(20), 20);
+    assert_false(registered->is_sent(registered));
+    atomic_fetch_add(&fake_ticks, 102000000);
+    assert_true(registered->is_sent(registered));
+    assert_int_equal(model.sent_count, 40); /* what it did not take is dropped */
+}
+
 /* The kernel's own text waits for room by polling; a newline is two bytes or none. */
 static void test_write_waits(void **state)
 {
@@ -681,6 +707,7 @@ int main(void)
         cmocka_unit_test_setup(test_input_lost, fresh),
         cmocka_unit_test_setup(test_output_by_interrupt, fresh),
         cmocka_unit_test_setup(test_full_ring, fresh),
+        cmocka_unit_test_setup(test_is_it_sent, fresh),
         cmocka_unit_test_setup(test_write_waits, fresh),
         cmocka_unit_test_setup(test_output_stops, fresh),
         cmocka_unit_test_setup(test_no_interrupt_comes, fresh),

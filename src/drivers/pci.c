@@ -98,6 +98,7 @@ static void read_header(struct pci_device *dev, uint8_t layout)
     if (layout == PCI_HEADER_DEVICE && dev->class_code >> 8 != CLASS_HOST_BRIDGE) {
         pci_bars_read(dev, HEADER_BARS);
         pci_command(dev, 0, PCI_COMMAND_INTX_OFF);
+        pci_messages_off(dev);
     } else if (layout == PCI_HEADER_BRIDGE) {
         pci_bars_read(dev, BRIDGE_BARS);
     }

@@ -104,6 +104,10 @@ struct pci_irqs {
 extern const struct irq_msi_ops pci_msix_ops;
 extern const struct irq_msi_ops pci_msi_ops, pci_msi_ops_no_mask;
 
+/* Turn off what the firmware left on: a device with MSI on may neither use MSI-X nor its line.
+ * Context, locks: as pci_read8. */
+void pci_messages_off(const struct pci_device *dev);
+
 /*
  * Turn MSI-X on with every entry of the table masked, and off again.
  * Returns: how many entries there are; 0: it cannot be used, which *why says.

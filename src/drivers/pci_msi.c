@@ -208,3 +208,19 @@ void pci_msi_end(struct pci_irqs *irqs)
 {
     msi_off(irqs);
 }
+
+/* ---- both ------------------------------------------------------------------------------------ */
+
+static void switch_off(const struct pci_device *dev, uint8_t capability, unsigned control,
+                       uint16_t enable)
+{
+    uint8_t at = pci_find_capability(dev, capability);
+    if (at != 0)
+        pci_write16(dev, at + control, pci_read16(dev, at + control) & (uint16_t)~enable);
+}
+
+void pci_messages_off(const struct pci_device *dev)
+{
+    switch_off(dev, PCI_CAP_MSI, MSI_CONTROL, MSI_ENABLE);
+    switch_off(dev, PCI_CAP_MSIX, MSIX_CONTROL, MSIX_ENABLE);
+}

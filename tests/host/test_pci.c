@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* links: src/drivers/pci_config.c src/drivers/pci_bar.c src/lib/spinlock.c src/lib/format.c */
+/* links: src/drivers/pci_config.c src/drivers/pci_bar.c src/drivers/pci_msi.c */
+/* links: src/lib/spinlock.c src/lib/format.c */
 /* links: tests/host/fake/memory.c tests/host/fake/panic.c */
 /*
  * The walk over the buses against a model of configuration space: machines as they are, bridges
@@ -330,6 +331,24 @@ static void test_bars(void **state)
                                                        PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF);
 }
 
+/* A firmware that used the device may have left its messages on. */
+static void test_messages_are_off(void **state)
+{
+    static const uint8_t list[] = {
+        [0x00] = PCI_CAP_MSI,  0x60, 0xa1, 0x01, /* on, for four messages, with a mask */
+        [0x10] = PCI_CAP_MSIX, 0,    0x02, 0xc0, /* on, all masked, three entries */
+    };
+    (void)state;
+    struct function *card = put(0, 3, 0, 0x10d38086, 0x020000);
+    card->bytes[PCI_STATUS] = PCI_STATUS_CAPABILITIES;
+    card->bytes[PCI_CAPABILITIES] = 0x50;
+    memcpy(card->bytes + 0x50, list, sizeof(list));
+    memset(card->writable + 0x50, 0xff, sizeof(list));
+    assert_int_equal(pci_scan(), 2);
+    assert_int_equal(pci_read16(found(0, 3, 0), 0x52), 0x01a0);
+    assert_int_equal(pci_read16(found(0, 3, 0), 0x62), 0x4002);
+}
+
 /* Its command register is never touched. */
 static void test_host_bridge_is_left_alone(void **state)
 {
@@ -547,6 +566,7 @@ int main(void)
         cmocka_unit_test_setup(test_bridge_without_bus, begin),
         cmocka_unit_test_setup(test_two_bridges_to_one_bus, begin),
         cmocka_unit_test_setup(test_bars, begin),
+        cmocka_unit_test_setup(test_messages_are_off, begin),
         cmocka_unit_test_setup(test_host_bridge_is_left_alone, begin),
         cmocka_unit_test_setup(test_bars_that_cannot_be_used, begin),
         cmocka_unit_test_setup(test_decoding_and_bus_mastering_through_bridges, begin),

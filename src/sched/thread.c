@@ -71,6 +71,8 @@ static struct thread *thread_alloc(const char *name, const struct cpumask *affin
     thread->stack_top = stack;
     thread->space = &tlb_kernel;
     cpumask_copy(&thread->affinity, affinity);
+    /* the first place that is thought of; now, while nobody knows the thread (leave_for) */
+    atomic_init(&thread->cpu, arch_cpu());
     atomic_init(&thread->refs, 2);
     wait_queue_init(&thread->ended);
     (void)text_copy(thread->name, name, sizeof(thread->name));
@@ -101,7 +103,6 @@ struct thread *thread_prepare(const char *name, void (*fn)(void *arg), void *arg
 void thread_start(struct thread *thread)
 {
     ASSERT_THREAD();
-    atomic_init(&thread->cpu, arch_cpu()); /* the first place that is thought of */
     sched_place(thread);
 }
 

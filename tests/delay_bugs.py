@@ -21,7 +21,7 @@ class Bug:
 
 
 IPI, IRQ, CALL, LOG = "src/smp/ipi.c", "src/irq/doorbell.c", "src/smp/call.c", "src/lib/log.c"
-SCHED = "src/sched/sched.c"
+SCHED, THREAD, WAIT = "src/sched/sched.c", "src/sched/thread.c", "src/sched/wait.c"
 TLB, SPACE = "src/smp/tlb.c", "src/vm/space.c"
 
 ADD = """    delay_at(DELAY_S3);
@@ -212,6 +212,44 @@ IDLE = [
     Bug("idle", "NO_HELPER", ((SCHED, HELP, "        (void)helper;\n"),), NOT_ALL_RUN),
 ]
 
+LEAVE_FOR = """    if (queue_of(thread) != queue)
+        leave_for(thread, cpu);
+"""
+LOCK_NEW = """    ASSERT(thread->state == THREAD_READY && queue->current != thread);
+"""
+LEAVING = "static void leave_for("
+LOOK_AGAIN = """        if (queue_of(thread) == queue) /* step L3 */
+"""
+FIRST_CORE = """    atomic_init(&thread->cpu, arch_cpu());
+"""
+SETTLED = """        if (thread->state != THREAD_READY || thread->queued || queue->current == thread)
+"""
+OFF_CORE = """    bool off_core = blocked && queue->current != thread;
+"""
+JOIN = """        join_queue(queue, &waiter);
+"""
+ASK = """        done = ready(arg); /* step B2 */
+"""
+BROKEN = r"panic: core \d+: src/sched/sched\.c:\d+: broken invariant: "
+NOT_ALONE = BROKEN + (r"((thread->state == THREAD_READY && queue|left)->current != thread"
+                      r"|!thread->queued)")
+NOT_HERE = BROKEN + r"thread->queued && queue_of\(thread\) == queue"
+QUEUE = [
+    Bug("queue", "OTHER_LOCK", (
+        (SCHED, LEAVE_FOR, ""), (SCHED, LEAVING, UNUSED + LEAVING),
+        (SCHED, LOCK_NEW, "    atomic_store_explicit(&thread->cpu, cpu, memory_order_relaxed);\n"
+         + LOCK_NEW)), f"{NOT_HERE}|{NOT_ALONE}", every_time=True),
+    Bug("queue", "NO_L3", ((SCHED, LOOK_AGAIN, "        if (true)\n"),), f"{NOT_HERE}|{NOT_ALONE}"),
+    Bug("queue", "START", (
+        (THREAD, FIRST_CORE, ""),
+        (THREAD, "    sched_place(thread);\n", FIRST_CORE + "    sched_place(thread);\n")), NOT_HERE),
+    Bug("queue", "UNSETTLED", ((SCHED, SETTLED, "        if (true)\n"),),
+        BROKEN + r"cpumask_test\(&affinity, cpu\)"),
+    Bug("queue", "NOT_OFF_CORE", ((SCHED, OFF_CORE, "    bool off_core = blocked;\n"),), NOT_ALONE),
+    Bug("queue", "LOOK_FIRST", ((WAIT, JOIN, ""), (WAIT, ASK, ASK + JOIN)),
+        r"# delay-queue: of \d+ wake-ups, \d+ were seen"),
+]
+
 SET_CORE = """    if (to != &tlb_kernel)
         cpumask_set(&to->cores, arch_cpu()); /* step U1 */
 """
@@ -331,4 +369,4 @@ NMI = [
         "# delay-nmi: a question was not answered", every_time=True),
 ]
 
-BUGS = [*RING, *REMOVAL, *INBOX, *LOGS, *IDLE, *SHOOTDOWN, *MOVE, *NMI]
+BUGS = [*RING, *REMOVAL, *INBOX, *LOGS, *IDLE, *QUEUE, *SHOOTDOWN, *MOVE, *NMI]

@@ -57,6 +57,8 @@ enum delay_step {
     DELAY_P4,
     DELAY_Q1,
     DELAY_Q2,
+    DELAY_L2,
+    DELAY_L4,
     DELAY_U1, /* smp/tlb.c, vm/space.c */
     DELAY_U2,
     DELAY_U3,

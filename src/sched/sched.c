@@ -23,6 +23,15 @@
  *     I3  look at all queues                  P3  tell that queue's core
  *     I4  halt until work is noted            P4  if it is not alone there: tell an idle core
  *     I5  got work: if more waits elsewhere, tell another idle core
+ *
+ * Which queue a thread belongs to is read without a lock, and changes under that of the queue which
+ * it leaves. (models/queue.pml)
+ *
+ *   Who wants the thread's queue            Who has the thread on its way
+ *     L1  read whose the thread is            L5  say whose it is, under the lock that it leaves
+ *     L2  lock that core's queue              P2  put it into the queue, under that lock
+ *     L3  look again; if it moved: L1
+ *     L4  see what the thread is and does: it stays so until the unlock
  */
 #include "irq/timer.h"
 #include "lib/context.h"
@@ -49,7 +58,7 @@ struct run_queue {
     struct thread *idle;            /* I */
     struct thread *left;            /* L: lock, across a switch: who was on the core before */
     struct timer slice_timer;       /* P: this core */
-    struct sched_stats stats;       /* L: lock */
+    struct sched_stats stats;       /* L: lock; steals: P: this core */
 };
 
 static DEFINE_PERCPU(struct run_queue, run_queue);
@@ -81,9 +90,10 @@ static struct run_queue *queue_of(const struct thread *thread)
 static struct run_queue *lock_queue_of(struct thread *thread)
 {
     for (;;) {
-        struct run_queue *queue = queue_of(thread);
-        spin_lock(&queue->lock);
-        if (queue_of(thread) == queue)
+        struct run_queue *queue = queue_of(thread); /* step L1 */
+        delay_at(DELAY_L2);
+        spin_lock(&queue->lock);       /* step L2 */
+        if (queue_of(thread) == queue) /* step L3 */
             return queue;
         spin_unlock(&queue->lock); /* it moved meanwhile */
     }
@@ -95,6 +105,8 @@ static struct run_queue *lock_settled_queue_of(struct thread *thread)
 {
     for (;;) {
         struct run_queue *queue = lock_queue_of(thread);
+        delay_at(DELAY_L4);
+        /* step L4 */
         if (thread->state != THREAD_READY || thread->queued || queue->current == thread)
             return queue;
         spin_unlock(&queue->lock);
@@ -106,6 +118,7 @@ static struct run_queue *lock_settled_queue_of(struct thread *thread)
 
 static void add(struct run_queue *queue, struct thread *thread)
 {
+    ASSERT(!thread->queued);
     if (thread->slice_left_ns > 0) {
         list_push_back(&queue->rested, &thread->node);
     } else {
@@ -118,6 +131,7 @@ static void add(struct run_queue *queue, struct thread *thread)
 
 static void take_out(struct run_queue *queue, struct thread *thread)
 {
+    ASSERT(thread->queued && queue_of(thread) == queue);
     list_remove(&thread->node);
     thread->queued = false;
     atomic_fetch_sub_explicit(&queue->waiting, 1, memory_order_relaxed);
@@ -340,7 +354,7 @@ static void block(void)
     spin_lock(&queue->lock);
     ASSERT(queue->current != queue->idle);
     uint64_t now = charge(queue);
-    if (queue->current->state == THREAD_BLOCKED)
+    if (queue->current->state == THREAD_BLOCKED) /* step B3 */
         switch_to_next(queue, now);
     else
         spin_unlock(&queue->lock); /* woken meanwhile */
@@ -362,7 +376,8 @@ bool thread_wake(struct thread *thread)
 {
     uint64_t flags = arch_irq_save();
     struct run_queue *queue = lock_queue_of(thread);
-    bool blocked = thread->state == THREAD_BLOCKED;
+    delay_at(DELAY_L4);
+    bool blocked = thread->state == THREAD_BLOCKED; /* step L4 */
     bool off_core = blocked && queue->current != thread;
     if (blocked)
         thread->state = THREAD_READY;
@@ -461,7 +476,8 @@ static void leave_for(struct thread *thread, cpu_t cpu)
 {
     struct run_queue *left = queue_of(thread);
     spin_lock(&left->lock);
-    atomic_store_explicit(&thread->cpu, cpu, memory_order_relaxed);
+    ASSERT(left->current != thread);
+    atomic_store_explicit(&thread->cpu, cpu, memory_order_relaxed); /* step L5 */
     spin_unlock(&left->lock);
 }
 
@@ -477,7 +493,9 @@ static void put_on(struct thread *thread, cpu_t cpu, bool claimed)
         leave_for(thread, cpu);
     delay_at(DELAY_P2);
     spin_lock(&queue->lock);
+    ASSERT(thread->state == THREAD_READY && queue->current != thread);
     cpumask_copy(&affinity, &thread->affinity);
+    ASSERT(cpumask_test(&affinity, cpu));
     bool rested = thread->slice_left_ns > 0;
     add(queue, thread); /* step P2; from the unlock on the thread may run, and end */
     bool first_to_wait = waiting_in(queue) == 1;

@@ -35,7 +35,7 @@ struct thread {
     struct list_node node;   /* L: in the run queue, while ready and not running */
     enum thread_state state; /* L */
     bool queued;             /* L: it is in the run queue */
-    _Atomic cpu_t cpu;       /* whose run queue it belongs to; changed by who took it out of one */
+    _Atomic cpu_t cpu;       /* L to change, by who took it out: whose run queue it belongs to */
     struct cpumask affinity; /* L: the cores that it may run on */
     unsigned affinity_holds; /* L: reasons why that may not change (thread_hold_core) */
     uint64_t since_ns;       /* L: when it came onto its core */

@@ -3,7 +3,7 @@
  * The order that loses no wake-up: the waiter is in the queue and its thread marked as about to
  * block, both under the queue's lock, before it asks whether it has to wait. Who makes the answer
  * "ready" does so before it takes that lock to wake: so either the waiter sees the answer, or the
- * waker sees the waiter.
+ * waker sees the waiter. (models/queue.pml: B1 to B3)
  *
  * A waker takes the waiter out of the queue. A waiter that leaves for another reason (its time is
  * over, or it found the answer before it was woken) takes itself out, and if a waker was faster it
@@ -84,7 +84,7 @@ static void join_queue(struct wait_queue *queue, struct waiter *waiter)
     if (!waiter->queued)
         list_push_back(&queue->waiters, &waiter->node);
     waiter->queued = true;
-    thread_prepare_block();
+    thread_prepare_block(); /* step B1 */
     spin_unlock_irqrestore(&queue->lock, flags);
 }
 
@@ -109,7 +109,7 @@ static bool sleep_until(struct wait_queue *queue, bool (*ready)(void *), void *a
     bool done;
     for (;;) {
         join_queue(queue, &waiter);
-        done = ready(arg);
+        done = ready(arg); /* step B2 */
         if (done || alarm_rang(alarm))
             break;
         thread_block();

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The list of all processes, who is whose child, and how one ends.
+ * The table of all processes, who is whose child, and how one ends.
  *
- * A process that has ended stays in the list, without its memory and files, until its parent has
+ * Each CHAIN_NUMBERS numbers share a chain, which has its processes by rising number. So to find
+ * one, or the next one, is a few steps however many there are: a listing of /proc asks for each.
+ *
+ * A process that has ended stays in the table, without its memory and files, until its parent has
  * asked how; then the parent frees it. Without a parent it frees itself. A parent that ends leaves
  * its children without one.
  */
@@ -23,22 +26,21 @@
 #include "proc/shutdown.h"
 #include "sched/claim.h"
 
-enum { PID_MAX = 32767 };
+enum {
+    PID_MAX = 32767,
+    CHAIN_NUMBERS = 32,
+    CHAINS = (PID_MAX + 1) / CHAIN_NUMBERS,
+};
 
 static struct spinlock processes_lock = SPINLOCK(RANK_PROCESSES, "processes");
-static struct list_node processes = LIST_INIT(processes); /* L: processes_lock */
-static _Atomic unsigned count;                            /* L: for changes */
-static unsigned detached_count;                           /* L */
-static int last_pid;                                      /* L */
-static _Atomic uint64_t started;                          /* L: for changes: also the last mark */
-static DEFINE_PERCPU(struct process *, slot);             /* L: what exec_ap started there */
+static struct process *chains[CHAINS];            /* L: processes_lock */
+static _Atomic unsigned count;                    /* L: for changes */
+static unsigned detached_count;                   /* L */
+static int last_pid;                              /* L */
+static _Atomic uint64_t started;                  /* L: for changes: also the last mark */
+static DEFINE_PERCPU(struct process *, slot);     /* L: what exec_ap started there */
 static struct wait_queue ends = WAIT_QUEUE(ends); /* init or a detached one has ended, shutdown */
 static _Atomic enum shutdown shutdown_wanted;
-
-static struct process *process_at(struct list_node *node)
-{
-    return list_entry(node, struct process, all);
-}
 
 static struct process *child_at(struct list_node *node)
 {
@@ -52,13 +54,21 @@ unsigned process_count(void)
 
 /* ---- numbers: caller holds processes_lock ---------------------------------------------------- */
 
+/* The link, in its chain, to the first process from `pid` (0..PID_MAX) on. */
+static struct process **link_from(int pid)
+{
+    struct process **link = &chains[pid / CHAIN_NUMBERS];
+    while (*link != NULL && (*link)->pid < pid)
+        link = &(*link)->next;
+    return link;
+}
+
 static struct process *find(int pid)
 {
-    for (struct list_node *node = processes.next; node != &processes; node = node->next) {
-        if (process_at(node)->pid == pid)
-            return process_at(node);
-    }
-    return NULL;
+    if (pid < 0 || pid > PID_MAX)
+        return NULL;
+    struct process *process = *link_from(pid);
+    return process != NULL && process->pid == pid ? process : NULL;
 }
 
 static int free_pid(void)
@@ -82,7 +92,9 @@ int process_enlist(struct process *process, struct process *parent)
         process->pid = free_pid();
         process->mark = atomic_fetch_add_explicit(&started, 1, memory_order_relaxed) + 1;
         process->started_ns = arch_clock_ns();
-        list_push_back(&processes, &process->all);
+        struct process **link = link_from(process->pid);
+        process->next = *link;
+        *link = process;
         atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
         if (slot_there != NULL)
             *slot_there = process;
@@ -109,7 +121,7 @@ static void delist(struct process *process)
 {
     if (process->parent != NULL)
         list_remove(&process->sibling);
-    list_remove(&process->all);
+    *link_from(process->pid) = process->next;
     atomic_fetch_sub_explicit(&count, 1, memory_order_relaxed);
 }
 
@@ -330,15 +342,15 @@ int process_newest(void)
 
 int process_next(int from)
 {
-    int lowest = -1;
+    if (from > PID_MAX)
+        return -1;
     spin_lock(&processes_lock);
-    for (struct list_node *node = processes.next; node != &processes; node = node->next) {
-        int pid = process_at(node)->pid;
-        if (pid >= from && (lowest < 0 || pid < lowest))
-            lowest = pid;
-    }
+    const struct process *process = *link_from(from);
+    for (int chain = from / CHAIN_NUMBERS + 1; process == NULL && chain < CHAINS; chain++)
+        process = chains[chain];
+    int pid = process != NULL ? process->pid : -1;
     spin_unlock(&processes_lock);
-    return lowest;
+    return pid;
 }
 
 /* Locks: caller holds processes_lock. */

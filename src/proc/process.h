@@ -64,7 +64,7 @@ struct process {
     struct net_queue *frames;      /* P: received frames; NULL: it asked for none */
     struct process_end end;        /* P, until has_ended */
 
-    struct list_node all;         /* L: in the list of all */
+    struct process *next;         /* L: in its chain, by number (process.c) */
     struct process *parent;       /* L: NULL: nobody asks how it ended */
     struct list_node children;    /* L */
     struct list_node sibling;     /* L: among its parent's children */
@@ -154,7 +154,7 @@ uint64_t process_count_started(void);
  * For reports. A process's mark is a number that no other process ever has.
  *
  * process_mark: that of `pid`, or 0 if there is no such process. process_next: the lowest pid from
- * `from` on that there is, or -1. Both look at all processes.
+ * `from` (0 or more) on that there is, or -1.
  * Context: thread. Sleeps: no. Locks: takes processes.
  */
 uint64_t process_mark(int pid);

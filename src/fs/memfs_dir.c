@@ -226,7 +226,9 @@ static long dir_getdents(struct file *file, uint64_t *position, uintptr_t buf, s
 {
     struct listing listing = {.position = position, .buf = buf, .size = size};
     mutex_lock(&memfs_tree);
-    int error = file->node->proc != NULL ? procfs_list(file->node) : 0;
+    /* once for a listing: what is there all the time has its entry from here on */
+    bool begins = *position == PLACE_DOT;
+    int error = file->node->proc != NULL && begins ? procfs_list(file->node) : 0;
     if (error == 0)
         error = list_from(&listing, file->node);
     memfs_tree_unlock();

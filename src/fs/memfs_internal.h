@@ -178,8 +178,9 @@ int memfs_make_device(const char *path, const struct device *device, uint32_t mo
 /* ---- procfs_tree.c: L: tree ------------------------------------------------------------------ */
 
 /*
- * Before something of /proc is looked up in `dir`, or `dir` is listed: make and take away what
- * comes and goes. A node that is taken away stays until memfs_tree_unlock(). Returns: 0, -ENOMEM.
+ * Before something of /proc is looked up in `dir`, or a listing of `dir` begins: make and take away
+ * what comes and goes. A node that is taken away stays until memfs_tree_unlock(). Returns: 0,
+ * -ENOMEM.
  */
 int procfs_look_up(struct memfs_node *dir, const char *name, size_t length);
 int procfs_list(struct memfs_node *dir);

@@ -16,6 +16,7 @@
 #include "lib/panic.h"
 #include "lib/text.h"
 #include "mm/heap.h"
+#include "sched/thread.h"
 
 #define PROC_PATH "/proc"
 
@@ -250,6 +251,7 @@ int procfs_list(struct memfs_node *dir)
         char name[NUMBER_DIGITS + 1];
         int length = snprintf(name, sizeof(name), "%u", number);
         error = look_up_number(dir, number, name, (size_t)length);
+        thread_point();
     }
     return error;
 }

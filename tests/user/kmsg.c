@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * /proc/kmsg: whole lines, parts of lines, waiting and not waiting, and the place that it shares
- * with type 2 of syslog. `kmsg later` puts a line into the log after a while.
+ * /proc/kmsg: whole lines, parts of lines, waiting and not waiting, being overtaken, and the place
+ * that it shares with type 2 of syslog. `kmsg later` puts a line into the log after a while.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -11,7 +11,16 @@
 #include "carillon_raw.h"
 #include "expect.h"
 
-enum { TEXT_MAX = 1 << 16, SYSLOG_READ = 2, SYSLOG_UNREAD = 9, WHILE_US = 100000 };
+enum {
+    TEXT_MAX = 1 << 16,
+    SYSLOG_READ = 2,
+    SYSLOG_CONSOLE_OFF = 6,
+    SYSLOG_CONSOLE_ON = 7,
+    SYSLOG_UNREAD = 9,
+    SYSLOG_SIZE = 10,
+    LONG_LINE = 3500, /* bytes of text */
+    WHILE_US = 100000,
+};
 
 static char text[TEXT_MAX];
 
@@ -32,6 +41,28 @@ static long get(int fd, size_t size)
 {
     memset(text, 0, sizeof(text));
     return expect_errno(read(fd, text, size));
+}
+
+/* A line of which a part was read is whole, though the ring overtakes its reader meanwhile; then
+ * comes the report of what was lost. */
+static void being_overtaken(int fd, size_t part)
+{
+    static char line[LONG_LINE + 1];
+    const size_t length = strlen("<6>[    0.123456] ") + LONG_LINE + 1;
+    memset(line, 'a', LONG_LINE);
+    put(line);
+    EXPECT(get(fd, part), (long)part);
+    EXPECT(raw_syslog(SYSLOG_UNREAD, NULL, 0), (long)(length - part));
+    for (long put_bytes = 0; put_bytes < raw_syslog(SYSLOG_SIZE, NULL, 0); put_bytes += LONG_LINE)
+        put(line);
+    EXPECT(get(fd, length - part), (long)(length - part));
+    size_t letters = length - part - 1; /* that are left of it */
+    EXPECT(strspn(strchr(text, 'a'), "a"), letters < LONG_LINE ? letters : LONG_LINE);
+    EXPECT(get(fd, length) > 0, true);
+    EXPECT(strncmp(text, "<4>[", 4), 0);
+    EXPECT(strstr(text, " lines missed\n") != NULL, true);
+    while (get(fd, TEXT_MAX) > 0)
+        continue;
 }
 
 static void start_later(char *program)
@@ -76,6 +107,11 @@ int main(int argc, char **argv)
     put("four");
     EXPECT(expect_errno(read(fd, NOWHERE, 1)), -EFAULT);
     EXPECT(get(fd, TEXT_MAX) > 0 && is_line(text, "four\n"), true); /* it was not lost */
+
+    MUST(raw_syslog(SYSLOG_CONSOLE_OFF, NULL, 0)); /* 1 MiB is too much for a serial line */
+    being_overtaken(fd, 5);
+    being_overtaken(fd, LONG_LINE);
+    MUST(raw_syslog(SYSLOG_CONSOLE_ON, NULL, 0));
 
     int waits = MUST(open("/proc/kmsg", O_RDONLY));
     start_later(argv[0]);

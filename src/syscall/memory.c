@@ -78,7 +78,8 @@ static long map_file(int fd, uintptr_t addr, size_t bytes, int prot, int flags, 
     if (at != 0)
         return at;
     at = file_get_stat(file, &stat);
-    if (at == 0 && (stat.mode & S_IFMT) != S_IFREG)
+    /* a file of /proc calls itself regular, but its text is made by a read: there is no memory */
+    if (at == 0 && ((stat.mode & S_IFMT) != S_IFREG || file->ops->read_kernel == NULL))
         at = -ENODEV;
     if (at == 0)
         at = space_mmap(self->space, addr, bytes, PROT_W, flags_of(flags));

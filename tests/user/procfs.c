@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -219,6 +220,14 @@ static void own_files(void)
     HOLDS(strstr(text, "\nThreads:\t1\n") != NULL);
 }
 
+/* There is no memory behind such a text: a mapping of zeros would be none of it. */
+static void mapping(void)
+{
+    int fd = MUST(open("/proc/self/stat", O_RDONLY));
+    SHOW_OK(mmap(NULL, 1, PROT_READ, MAP_PRIVATE, fd, 0));
+    SHOW(close(fd));
+}
+
 /* The line of /proc/self/maps that an address is in. Returns: its rights, or "". */
 static const char *rights_of(const void *address, const char **name)
 {
@@ -317,6 +326,7 @@ int main(int argc, char **argv)
     paths();
     listing();
     own_files();
+    mapping();
     own_maps();
     life_of_a_child();
     return 0;

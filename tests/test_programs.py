@@ -375,6 +375,18 @@ def test_shell_in_the_background(folder):
         "not waiting\nthrough\n", "")
 
 
+def test_the_background_does_not_read_from_the_shells_input():
+    """Else it takes what is typed for the shell, and changes the terminal's modes under it."""
+    reading, writing = os.pipe()
+    try:
+        made = subprocess.run([PROGRAMS / "sh", "-c", "cat &"], stdin=reading, capture_output=True,
+                              check=True, timeout=30, env={"PATH": str(PROGRAMS)})
+    finally:
+        os.close(writing)
+        os.close(reading)
+    assert (made.stdout, made.stderr) == (b"", b"")
+
+
 def test_producer_without_a_consumer(folder):
     """Nobody but the consumer holds the pipe's reading end: the producer ends with it."""
     compiled(folder, """

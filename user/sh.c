@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * sh: a small shell. It runs a program, or two with | between them, and & behind them lets them run
- * on their own; ; and & part one such job from the next on the same line:
+ * on their own, with nothing to read but what < gives them; ; and & part one such job from the next
+ * on the same line:
  *
  *     PROGRAM WORD... [< FILE] [> FILE | >> FILE] [| PROGRAM WORD... [> FILE]] [& | ;]
  *
@@ -285,6 +286,10 @@ static int run_programs(struct job *job)
 {
     pid_t children[COMMANDS_MAX];
     int ends[2] = {-1, -1};
+    /* what is typed is the shell's, and so are the terminal's modes: see POSIX, Shell Command
+     * Language, "Asynchronous Lists" */
+    if (job->background && job->commands[0].in == NULL)
+        job->commands[0].in = "/dev/null";
     if (job->count == 2 && pipe(ends) != 0) {
         complain("pipe: %s", strerror(errno));
         return STATUS_NOT_RUN;

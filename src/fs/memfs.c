@@ -519,7 +519,11 @@ static int find_for_rename(struct renaming *r, struct memfs_node *old_dir, const
         error = -ENOENT;
     if (error == 0)
         error = walk_find_entry(&r->to, &r->new);
-    return error != 0 ? error : judge_rename(r);
+    if (error != 0)
+        return error;
+    /* in /proc the second look may have taken away the entry that the first one found */
+    r->old = dir_find(r->from.dir, r->from.name, r->from.length);
+    return r->old == NULL ? -ENOENT : judge_rename(r);
 }
 
 /* Returns: 0 and *replaced, the node that lost its name, or NULL; -ENOSPC. */

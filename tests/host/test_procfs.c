@@ -348,6 +348,11 @@ static void a_walk_outlives_what_it_takes_away(void **state)
     snprintf(link_target, sizeof(link_target), "../9/../9/../../answer");
     assert_int_equal(look_for("/proc/fleeting/9/back"), 0);
     assert_int_equal(look_for("/proc/fleeting/9/../9/../9/back"), 0);
+    /* the look for the new name takes the entry of the old one away */
+    assert_int_equal(memfs_rename(NULL, "/proc/fleeting/9", NULL, "/proc/fleeting/9", false),
+                     -EPERM);
+    assert_int_equal(memfs_rename(NULL, "/proc/fleeting/9", NULL, "/proc/fleeting/8", false),
+                     -ENOENT);
     snprintf(link_target, sizeof(link_target), "answer");
     marks[9] = 0;
     assert_int_equal(look_for("/proc/fleeting/9"), -ENOENT);

@@ -456,6 +456,18 @@ def test_tail(lines, given, comes, folder):
     (["on", "-1", "echo"], 1, "on: core -1: no such core, or it is not online"),
     (["on", "1023", "echo"], 1, "on: core 1023: no such core, or it is not online"),
     (["on", "0", "nothing"], 127, "on: nothing: No such file or directory"),
+    (["cores", "x"], 2, "usage: cores"),
+    (["irqtop", "-d", "0"], 2, "usage: irqtop [-d SECONDS] [-n COUNT]"),
+    (["keys", "a", "b"], 2, "usage: keys [TERMINAL]"),
+    (["keys", "/dev/null"], 1, "keys: /dev/null: no keyboard there"),
+    (["rtc", "64", "-1"], 2, "usage: rtc [HZ [SECONDS]]"),
+    (["frames", "-c", "0"], 2, "usage: frames [-c COUNT] [-x]"),
+    (["echoframes", "0"], 2, "usage: echoframes [COUNT]"),
+    (["arping", "-w", "0", "10.0.2.2"], 2, "usage: arping [-c COUNT] [-w MS] [-s OWN] HOST"),
+    (["arping", "10.0.2"], 2, "arping: 10.0.2: not an IPv4 address; names are not looked up"),
+    (["ping", "gateway"], 2, "ping: gateway: not an IPv4 address; names are not looked up"),
+    (["ping", "10.0.2.256"], 2, "ping: 10.0.2.256: not an IPv4 address; names are not looked up"),
+    (["ping", "+1.2.3.4"], 2, "ping: +1.2.3.4: not an IPv4 address; names are not looked up"),
 ])
 def test_wrong_words(words, status, sentence, folder):
     result = subprocess.run([PROGRAMS / words[0], *words[1:]], cwd=folder, capture_output=True,

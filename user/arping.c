@@ -9,6 +9,7 @@
 
 #include "ethernet.h"
 #include "number.h"
+#include "output.h"
 
 enum { COUNT = 1, WAIT_MS = 1000 };
 #define OWN UINT32_C(0x0a00020f) /* 10.0.2.15 */
@@ -48,8 +49,10 @@ int main(int argc, char **argv)
         if (!ok)
             return usage();
     }
-    if (optind != argc - 1 || !read_ipv4(argv[optind], &who.ipv4))
+    if (optind != argc - 1)
         return usage();
+    if (!read_host("arping", argv[optind], &who.ipv4))
+        return 2;
     if (!read_card_address("arping", self.address) || !listen_to_frames("arping"))
         return 1;
     for (int i = 0; i < count; i++) {
@@ -57,5 +60,5 @@ int main(int argc, char **argv)
             (void)sleep(1);
         answers += ask_once(&self, &who, wait_ms);
     }
-    return answers == count ? 0 : 1;
+    return bring_output_out("arping") && answers == count ? 0 : 1;
 }

@@ -3,6 +3,7 @@
  * ever. */
 #include "ethernet.h"
 #include "number.h"
+#include "output.h"
 
 int main(int argc, char **argv)
 {
@@ -28,5 +29,5 @@ int main(int argc, char **argv)
             refused++;
     }
     printf("echoframes: %d frames echoed, %d not sent\n", echoed, refused);
-    return refused == 0 ? 0 : 1;
+    return bring_output_out("echoframes") && refused == 0 ? 0 : 1;
 }

@@ -101,7 +101,8 @@ static inline bool read_ipv4(const char *text, uint32_t *address)
 {
     unsigned part[4];
     int used = 0;
-    if (sscanf(text, "%3u.%3u.%3u.%3u%n", &part[0], &part[1], &part[2], &part[3], &used) != 4 ||
+    if (strspn(text, "0123456789.") != strlen(text) || /* sscanf also takes blanks and signs */
+        sscanf(text, "%3u.%3u.%3u.%3u%n", &part[0], &part[1], &part[2], &part[3], &used) != 4 ||
         text[used] != '\0')
         return false;
     *address = 0;
@@ -111,6 +112,15 @@ static inline bool read_ipv4(const char *text, uint32_t *address)
         *address = *address << 8 | part[i];
     }
     return true;
+}
+
+/* The same of the host that a program was given. Returns: false, having said why. */
+static inline bool read_host(const char *program, const char *text, uint32_t *address)
+{
+    if (read_ipv4(text, address))
+        return true;
+    fprintf(stderr, "%s: %s: not an IPv4 address; names are not looked up\n", program, text);
+    return false;
 }
 
 /* ---- the card -------------------------------------------------------------------------------- */

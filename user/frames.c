@@ -11,6 +11,7 @@
 
 #include "ethernet.h"
 #include "number.h"
+#include "output.h"
 
 enum {
     PROTOCOL_ICMP = 1,
@@ -164,7 +165,6 @@ static void show_frame(const uint8_t *frame, int length, bool all)
     putchar('\n');
     if (all || !known)
         show_bytes(frame, length);
-    fflush(stdout);
 }
 
 /* Returns: false if they make no sense. */
@@ -190,7 +190,8 @@ int main(int argc, char **argv)
     if (!listen_to_frames("frames"))
         return 1;
     printf("frames: listening\n");
-    fflush(stdout);
+    if (!bring_output_out("frames"))
+        return 1;
     for (int seen = 0; limit == 0 || seen < limit; seen++) {
         long length = rcv_frame(frame, sizeof(frame), -1);
         if (length < 0) {
@@ -198,6 +199,8 @@ int main(int argc, char **argv)
             return 1;
         }
         show_frame(frame, (int)length, all);
+        if (!bring_output_out("frames"))
+            return 1;
     }
     return 0;
 }

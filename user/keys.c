@@ -12,6 +12,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "output.h"
+
 /* linux/kd.h, which musl does not bring. */
 enum { KDGKBMODE = 0x4b44, KDSKBMODE = 0x4b45, K_RAW = 0 };
 
@@ -89,5 +91,5 @@ int main(int argc, char **argv)
     (void)tcsetattr(terminal, TCSANOW, &before);
     if (!good)
         fprintf(stderr, "keys: %s: %s\n", name, strerror(error));
-    return good ? 0 : 1;
+    return bring_output_out("keys") && good ? 0 : 1;
 }

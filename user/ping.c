@@ -13,6 +13,7 @@
 
 #include "ethernet.h"
 #include "number.h"
+#include "output.h"
 
 enum {
     COUNT = 3,
@@ -144,7 +145,7 @@ static bool read_arguments(struct ping *ping, int argc, char **argv)
         if (!ok)
             return false;
     }
-    return optind == argc - 1 && read_ipv4(argv[optind], &ping->host);
+    return optind == argc - 1;
 }
 
 int main(int argc, char **argv)
@@ -154,11 +155,13 @@ int main(int argc, char **argv)
     int answers = 0;
     if (!read_arguments(&ping, argc, argv))
         return usage();
+    if (!read_host("ping", argv[optind], &ping.host))
+        return 2;
     if (!read_card_address("ping", ping.self.address) || !listen_to_frames("ping") ||
         !find_next(&ping))
         return 1;
     for (int sequence = 1; sequence <= ping.count; sequence++)
         answers += ping_once(&ping, sequence);
     printf("%s: %d sent, %d answered\n", ipv4_text(ping.host).chars, ping.count, answers);
-    return answers > 0 ? 0 : 1;
+    return bring_output_out("ping") && answers > 0 ? 0 : 1;
 }

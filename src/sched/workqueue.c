@@ -73,8 +73,9 @@ static DEFINE_PERCPU(uint64_t, works_done);
 /* See to it that enough workers are busy. Locks: caller holds the pool's. */
 static void call_workers(struct work_pool *pool)
 {
-    if (list_is_empty(&pool->works) || pool->busy + pool->called + pool->making >= pool->may_use)
+    if (list_is_empty(&pool->works) || pool->busy + pool->called >= pool->may_use)
         return;
+    /* one that is being made is not waited for: there may be no memory for it */
     if (pool->idle > pool->called) {
         pool->called++;
         wake_one(&pool->calls);

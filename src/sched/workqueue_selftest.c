@@ -25,6 +25,8 @@ enum {
     SLEEP_EVERY = 16,
     SLEEPERS = 5,
     SELF_QUEUEINGS = 50,
+    STACKS_MAX = 1024, /* that are kept for new threads */
+    WITHOUT_MEMORY = 3,
     LIVES = 3,
 };
 #define US UINT64_C(1000)
@@ -236,6 +238,83 @@ static void test_sleepers(void)
     (void)work_flush(&opener);
 }
 SELFTEST("work-sleeps", test_sleepers);
+
+struct block {
+    struct block *next;
+    unsigned order;
+};
+
+/* All that a thread could be made of. */
+struct all_memory {
+    struct block *blocks;
+    size_t stacks;
+    struct thread *with_stack[STACKS_MAX];
+};
+
+static void never(void *arg)
+{
+    (void)arg;
+}
+
+static void take_all(struct all_memory *memory)
+{
+    *memory = (struct all_memory){0};
+    for (int order = PAGE_MAX_ORDER; order >= 0; order--) {
+        for (paddr_t pa; (pa = page_alloc((unsigned)order, ALLOC_KERNEL)) != PADDR_NONE;) {
+            struct block *block = arch_direct(pa);
+            *block = (struct block){memory->blocks, (unsigned)order};
+            memory->blocks = block;
+        }
+    }
+    struct thread *thread;
+    while (memory->stacks < STACKS_MAX &&
+           (thread = thread_prepare("stack", never, NULL, NULL)) != NULL)
+        memory->with_stack[memory->stacks++] = thread;
+}
+
+static void give_all_back(struct all_memory *memory)
+{
+    while (memory->stacks > 0)
+        thread_discard(memory->with_stack[--memory->stacks]);
+    while (memory->blocks != NULL) {
+        struct block *block = memory->blocks;
+        memory->blocks = block->next;
+        page_free(arch_direct_to_phys(block), block->order);
+    }
+}
+
+/* One worker sleeps in its work and a second one cannot be made; when it has woken, the first one
+ * does all that comes, though the second is still to be made. */
+static void test_no_memory(void)
+{
+    static struct all_memory memory;
+    static struct work sleeper = WORK(wait_at_gate);
+    static struct checked_work next;
+    struct workqueue *wq = workqueue_create("starved", WORKQUEUE_PER_CORE);
+    if (!selftest_expect(wq != NULL, "no memory for a queue"))
+        return;
+    begin();
+    work_init(&next.work, run_checked);
+    atomic_store(&is_open, false);
+    atomic_store(&waiting, 0);
+    (void)work_queue_on(0, wq, &sleeper);
+    (void)wait_for_count(&waiting, 1, "a work asleep");
+    take_all(&memory);
+    (void)work_queue_on(0, wq, &next.work);
+    thread_sleep(MS); /* kthreadd tries */
+    open_gate(NULL);
+    for (uint64_t i = 0; i < WITHOUT_MEMORY; i++) {
+        if (!wait_for_count(&ran, 2 + i, "works run without memory"))
+            break;
+        thread_sleep(MS); /* the worker finds nothing more to do */
+        (void)work_queue_on(0, wq, &next.work);
+    }
+    give_all_back(&memory);
+    workqueue_destroy(wq);
+    (void)expect_count(&ran, 2 + WITHOUT_MEMORY, "works run");
+    (void)expect_count(&wrong, 0, "wrong");
+}
+SELFTEST("work-without-memory", test_no_memory);
 
 static uint64_t last_number;
 

@@ -249,7 +249,7 @@ static void set_trigger(struct irq_desc *desc, unsigned trigger)
 static int install_first(struct irq_desc *desc, struct irq_action *action)
 {
     uint64_t flags = spin_lock_irqsave(&desc->lock);
-    uint32_t before = desc->status;
+    unsigned trigger_before = trigger_of(desc);
     set_trigger(desc, action->flags & IRQF_TRIGGER_MASK);
     desc->flow = flow_for(desc, action);
     spin_unlock_irqrestore(&desc->lock, flags);
@@ -263,7 +263,8 @@ static int install_first(struct irq_desc *desc, struct irq_action *action)
         desc->status &= ~(uint32_t)(DESC_NO_HANDLER | DESC_DISABLED | DESC_STUCK | DESC_PENDING);
         irq_let_go(desc);
     } else {
-        desc->status = before;
+        /* not the whole status: the thread of a handler that is being freed may have changed it */
+        set_trigger(desc, trigger_before);
     }
     spin_unlock_irqrestore(&desc->lock, flags);
     return error;

@@ -167,7 +167,8 @@ void irq_spread(void);
 
 /*
  * A line nobody handles is switched off: when of `window` interrupts more than `limit` were
- * unhandled; 99,900 of 100,000, as on Linux. For self-tests: make it smaller for one irq.
+ * unhandled; 99,900 of 100,000, as on Linux. The next request for it switches it on again. For
+ * self-tests: make it smaller for one irq.
  * Returns: what it was. Context: thread.
  */
 struct irq_stuck_rule {

@@ -270,7 +270,8 @@ static int install_first(struct irq_desc *desc, struct irq_action *action)
     return error;
 }
 
-/* Put it behind the others. Locks: caller holds irq_control. */
+/* Put it behind the others. If the line was switched off since nobody handled it, this may be who
+ * does: it gets another chance. Locks: caller holds irq_control. */
 static void install_behind(struct irq_desc *desc, struct irq_action *action)
 {
     struct irq_action *last = desc->actions;
@@ -279,7 +280,7 @@ static void install_behind(struct irq_desc *desc, struct irq_action *action)
     set_obstacle(desc, DESC_CHANGING);
     wait_for_handlers(desc);
     set_link(desc, &last->next, action);
-    clear_obstacle(desc, DESC_CHANGING);
+    clear_obstacle(desc, DESC_CHANGING | DESC_STUCK);
 }
 
 static int install(struct irq_desc *desc, struct irq_action *action)

@@ -157,15 +157,25 @@ static enum irq_result call(struct irq_action *action, uint32_t irq)
     return result;
 }
 
-/* Call them all; each is asked, since several devices may want something at once. Returns: has any
- * had something to do? The chain stays as it is: DESC_IN_PROGRESS. */
-static bool call_all(const struct irq_desc *desc)
+/* Call them all; each is asked, since several devices may want something at once. Returns: their
+ * answers, or'ed. The chain stays as it is: DESC_IN_PROGRESS. */
+static unsigned call_all(const struct irq_desc *desc)
 {
     uint32_t irq = irq_number(desc);
-    bool handled = false;
+    unsigned answers = IRQ_NONE;
     for (struct irq_action *action = desc->actions; action != NULL; action = action->next)
-        handled |= call(action, irq) != IRQ_NONE;
-    return handled;
+        answers |= call(action, irq);
+    return answers;
+}
+
+/* Nobody handled it, or threads have a say in it. Locks: caller holds desc->lock. */
+static void note_answers(struct irq_desc *desc, unsigned answers)
+{
+    desc->status &= ~(uint32_t)DESC_WAKING;
+    if (answers == IRQ_NONE)
+        irq_note_unhandled(desc);
+    else if ((answers & IRQ_HANDLED) != 0)
+        desc->status |= DESC_ANSWERED;
 }
 
 /* Locks: caller holds desc->lock, which is dropped meanwhile. */
@@ -173,11 +183,11 @@ static inline void handle(struct irq_desc *desc)
 {
     desc->status = (desc->status & ~(uint32_t)DESC_PENDING) | DESC_IN_PROGRESS;
     spin_unlock(&desc->lock);
-    bool handled = call_all(desc);
+    unsigned answers = call_all(desc);
     spin_lock(&desc->lock);
+    if (!EXPECTED(answers == IRQ_HANDLED))
+        note_answers(desc, answers);
     desc->status &= ~(uint32_t)DESC_IN_PROGRESS;
-    if (!EXPECTED(handled))
-        irq_note_unhandled(desc);
     if (!EXPECTED(++desc->recent < stuck_rule.window))
         judge(desc);
 }

@@ -24,9 +24,9 @@
 #include "lib/cpumask.h"
 
 enum irq_result {
-    IRQ_NONE,        /* it was not my device */
-    IRQ_HANDLED,     /* it was, and it is done */
-    IRQ_WAKE_THREAD, /* it was; the rest is for the thread function */
+    IRQ_NONE = 0,        /* it was not my device */
+    IRQ_HANDLED = 1,     /* it was, and it is done */
+    IRQ_WAKE_THREAD = 2, /* the rest is for the thread function, which may still say IRQ_NONE */
 };
 
 /* Context: hardirq, interrupts off; as thread_fn: thread. */

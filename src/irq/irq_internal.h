@@ -43,6 +43,12 @@ enum irq_desc_status {
     DESC_HELD = 1 << 6,    /* level flow: masked while the handlers run */
     DESC_MOVING = 1 << 7,  /* level: masked while it changes cores */
 
+    /* What threads say of an interrupt is known when they have run: irq_wake_thread() judges it,
+     * for the next one. */
+    DESC_WAKING = 1 << 14,   /* the handlers of this interrupt have woken one */
+    DESC_WOKEN = 1 << 15,    /* those of an interrupt that is not judged yet have */
+    DESC_ANSWERED = 1 << 16, /* somebody had something to do for it */
+
     /* Why the handlers cannot be called. */
     DESC_NO_HANDLER = 1 << 8,
     DESC_IN_PROGRESS = 1 << 9, /* they are being called */
@@ -143,7 +149,7 @@ void irq_update_mask(struct irq_desc *desc);
  * Locks: caller holds desc->lock. */
 void irq_let_go(struct irq_desc *desc);
 
-/* A handler of the irq said IRQ_NONE. Locks: caller holds desc->lock. */
+/* Nobody had something to do for an interrupt. Locks: caller holds desc->lock. */
 void irq_note_unhandled(struct irq_desc *desc);
 
 /* Wake the thread of `action`, or say that it has none. Context: hardirq. */

@@ -88,6 +88,22 @@ static void set_link(struct irq_desc *desc, struct irq_action **link, struct irq
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
+/*
+ * An interrupt wakes its first thread. By now the threads have said what they had to do for the one
+ * before: nobody handled it if all of them said IRQ_NONE, and no handler IRQ_HANDLED. One that does
+ * not wait for its threads may come before they have said it; such are too few to count
+ * (STUCK_LIMIT). Locks: caller holds desc->lock.
+ */
+static void judge_last_wake(struct irq_desc *desc)
+{
+    if ((desc->status & DESC_WAKING) != 0)
+        return; /* it has woken one already */
+    if ((desc->status & (DESC_WOKEN | DESC_ANSWERED)) == DESC_WOKEN)
+        irq_note_unhandled(desc);
+    desc->status &= ~(uint32_t)DESC_ANSWERED;
+    desc->status |= DESC_WAKING | DESC_WOKEN;
+}
+
 void irq_wake_thread(struct irq_action *action)
 {
     struct irq_desc *desc = action->desc;
@@ -97,6 +113,7 @@ void irq_wake_thread(struct irq_action *action)
         return;
     }
     uint64_t flags = spin_lock_irqsave(&desc->lock);
+    judge_last_wake(desc);
     action->thread_again = true;
     if (!action->thread_owes) {
         action->thread_owes = true;
@@ -142,8 +159,8 @@ static void run_thread_fn(void *arg)
     enum irq_result result = action->thread_fn(irq_number(desc), action->dev);
 
     flags = spin_lock_irqsave(&desc->lock);
-    if (result == IRQ_NONE)
-        irq_note_unhandled(desc);
+    if (result != IRQ_NONE)
+        desc->status |= DESC_ANSWERED;
     if (!action->thread_again)
         settle(action);
     spin_unlock_irqrestore(&desc->lock, flags);
@@ -260,7 +277,8 @@ static int install_first(struct irq_desc *desc, struct irq_action *action)
         desc->depth = 0;
         desc->recent = 0;
         desc->recent_unhandled = 0;
-        desc->status &= ~(uint32_t)(DESC_NO_HANDLER | DESC_DISABLED | DESC_STUCK | DESC_PENDING);
+        desc->status &=
+            ~(uint32_t)(DESC_NO_HANDLER | DESC_DISABLED | DESC_STUCK | DESC_PENDING | DESC_WOKEN);
         irq_let_go(desc);
     } else {
         /* not the whole status: the thread of a handler that is being freed may have changed it */

@@ -140,6 +140,7 @@ struct listener {
     _Atomic uint32_t thread_calls;
     _Atomic uint32_t thread_ends;
     _Atomic bool hold; /* the thread function waits while it is set */
+    bool thread_none;  /* it says IRQ_NONE */
     cpu_t last_cpu;
 };
 
@@ -169,7 +170,7 @@ static enum irq_result listen_in_thread(uint32_t irq, void *dev)
     while (atomic_load(&listener->hold))
         thread_yield();
     atomic_fetch_add(&listener->thread_ends, 1);
-    return IRQ_HANDLED;
+    return listener->thread_none ? IRQ_NONE : IRQ_HANDLED;
 }
 
 static uint64_t calls_of(const void *arg)
@@ -498,6 +499,60 @@ static void test_thread(void)
     irq_free_msi(device.irq);
 }
 SELFTEST("irq-thread", test_thread);
+
+/* Interrupts of a line that two have, each when the threads of the one before have come back.
+ * Returns: how many of them nobody handled, but for the last, which is judged later. */
+static uint64_t unhandled_of(struct device *device, const struct listener *first,
+                             const struct listener *second)
+{
+    enum { TIMES = 10 };
+    uint64_t before = info_of(device->irq).unhandled;
+    for (unsigned i = 0; i < TIMES; i++) {
+        uint32_t ends[] = {atomic_load(&first->thread_ends) + 1,
+                           atomic_load(&second->thread_ends) +
+                               (second->answer == IRQ_WAKE_THREAD ? 1 : 0)};
+        if (!raise_and_wait(device, 1) || !wait_for_thread(first, ends[0], ends[0]) ||
+            !wait_for_thread(second, ends[1], ends[1]))
+            break;
+    }
+    return info_of(device->irq).unhandled - before;
+}
+
+static void expect_unhandled(const char *when, uint64_t seen, uint64_t wanted)
+{
+    selftest_expect(seen == wanted, "%s: %llu unhandled expected, %llu seen", when,
+                    (unsigned long long)wanted, (unsigned long long)seen);
+}
+
+/* An interrupt is handled if one of all had something to do, be it a thread or not. */
+static void test_thread_none(void)
+{
+    static struct device device;
+    static struct listener first, second;
+    const unsigned flags = IRQF_SHARED | IRQF_ONESHOT;
+    first = (struct listener){.answer = IRQ_WAKE_THREAD, .thread_none = true};
+    second = (struct listener){.answer = IRQ_WAKE_THREAD};
+    if (!device_init(&device))
+        return;
+    expect_result(
+        "the first",
+        request_threaded_irq(device.irq, listen, listen_in_thread, flags, "first", &first), 0);
+    expect_result(
+        "the second",
+        request_threaded_irq(device.irq, listen, listen_in_thread, flags, "second", &second), 0);
+    expect_unhandled("one thread of two", unhandled_of(&device, &first, &second), 0);
+    second.thread_none = true;
+    expect_unhandled("no thread of two", unhandled_of(&device, &first, &second), 9);
+    expect_result("free the second", free_irq(device.irq, &second), 0);
+
+    second = (struct listener){.answer = IRQ_HANDLED};
+    expect_result("without a thread", request_irq(device.irq, listen, flags, "second", &second), 0);
+    expect_unhandled("a handler beside a thread", unhandled_of(&device, &first, &second), 1);
+    expect_result("free the second", free_irq(device.irq, &second), 0);
+    expect_result("free the first", free_irq(device.irq, &first), 0);
+    irq_free_msi(device.irq);
+}
+SELFTEST("irq-thread-none", test_thread_none);
 
 /* The test in place of an irq's thread, so that it runs when the test wants it. */
 static void (*thread_run)(void *arg);

@@ -69,7 +69,11 @@ static inline bool deliver(uint32_t irq, struct vector_slot *slot)
     row->stat.interrupts++;
     row->stat.rings += count;
     delay_at(DELAY_H4);
+    unsigned entered =
+        DEBUG_KERNEL ? context_enter_function(CONTEXT_HARDIRQ, (uintptr_t)row->doorbell) : 0;
     row->doorbell(irq, count, row->cookie); /* step H4 */
+    if (DEBUG_KERNEL)
+        context_leave(CONTEXT_HARDIRQ, entered);
     return true;
 }
 

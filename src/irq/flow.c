@@ -134,24 +134,13 @@ void irq_note_unhandled(struct irq_desc *desc)
 
 /* ---- the handlers ---------------------------------------------------------------------------- */
 
-static void check_handler(const struct irq_action *action, unsigned locks)
-{
-    struct symbol_place place = {.name = "?"};
-    (void)backtrace_symbol((uintptr_t)action->handler, &place);
-    if (arch_irqs_enabled())
-        panic("irq %u: handler %s() of %s came back with interrupts on", irq_number(action->desc),
-              place.name, action->name);
-    if (lock_debug_count() != locks)
-        panic("irq %u: handler %s() of %s came back with %u locks held, after %u before it",
-              irq_number(action->desc), place.name, action->name, lock_debug_count(), locks);
-}
-
 static enum irq_result call(struct irq_action *action, uint32_t irq)
 {
-    unsigned locks = DEBUG_KERNEL ? lock_debug_count() : 0;
+    unsigned entered =
+        DEBUG_KERNEL ? context_enter_function(CONTEXT_HARDIRQ, (uintptr_t)action->handler) : 0;
     enum irq_result result = action->handler(irq, action->dev);
     if (DEBUG_KERNEL)
-        check_handler(action, locks);
+        context_leave(CONTEXT_HARDIRQ, entered);
     if (!EXPECTED(result != IRQ_WAKE_THREAD))
         irq_wake_thread(action);
     return result;

@@ -157,6 +157,8 @@ static void run_thread_fn(void *arg)
         return;
 
     enum irq_result result = action->thread_fn(irq_number(desc), action->dev);
+    if (DEBUG_KERNEL)
+        context_check_thread((uintptr_t)action->thread_fn);
 
     flags = spin_lock_irqsave(&desc->lock);
     if (result != IRQ_NONE)

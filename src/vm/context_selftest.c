@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * Each rule of the contexts, broken once: the debug kernel notices and names the place. It would
- * panic; here the text is caught, so that one boot shows them all. The two that run on request are
+ * panic; here the text is caught, so that one boot shows them all. Those that run on request are
  * not caught: they show that it is a panic.
  */
+#include "irq/irq.h"
 #include "irq/softirq.h"
 #include "irq/tasklet.h"
 #include "irq/timer.h"
@@ -15,6 +16,7 @@
 #include "sched/mutex.h"
 #include "sched/thread.h"
 #include "sched/workqueue.h"
+#include "smp/ipi.h"
 #include "vm/user_copy.h"
 
 #define NOINLINE __attribute__((noinline))
@@ -181,6 +183,72 @@ static void in_handler(void)
     (void)timer_cancel(&timer);
 }
 
+static void ring_fn(uint32_t irq, uint64_t count, void *cookie)
+{
+    (void)irq;
+    (void)count;
+    (void)cookie;
+    make_it(NULL);
+}
+
+static void in_ring_handler(void)
+{
+    if (ipi_register_handler(ARCH_VECTOR_USER_FIRST, "mistaken", ring_fn) < 0)
+        return;
+    (void)ipi_send((int)arch_cpu(), ARCH_VECTOR_USER_FIRST);
+    (void)ipi_unregister(ARCH_VECTOR_USER_FIRST);
+}
+
+static enum irq_result irq_fn(uint32_t irq, void *dev)
+{
+    (void)irq;
+    (void)dev;
+    make_it(NULL);
+    return IRQ_HANDLED;
+}
+
+static enum irq_result irq_thread_fn(uint32_t irq, void *dev)
+{
+    return irq_fn(irq, dev);
+}
+
+static void keep_vector(void *data, uint64_t address, uint32_t value)
+{
+    (void)address;
+    *(uint32_t *)data = value;
+}
+
+/* An interrupt of a device that would send it by a message, on this core. */
+static void interrupt_by(irq_handler *handler, irq_handler *thread_fn)
+{
+    static const struct irq_msi_ops ops = {.write = keep_vector};
+    static uint32_t vector;
+    struct cpumask here = {0};
+    int irq = irq_alloc_msi(&ops, &vector, 0);
+    if (irq < 0)
+        return;
+    cpumask_set(&here, arch_cpu());
+    (void)irq_set_affinity((uint32_t)irq, &here);
+    if (request_threaded_irq((uint32_t)irq, handler, thread_fn, IRQF_ONESHOT, "mistaken", NULL) ==
+        0) {
+        (void)arch_ipi_send(arch_cpu(), (uint8_t)vector);
+        while (!made)
+            thread_yield();
+        (void)free_irq((uint32_t)irq, NULL);
+    }
+    irq_free_msi((uint32_t)irq);
+}
+
+static void in_irq_handler(void)
+{
+    interrupt_by(irq_fn, NULL);
+}
+
+static void in_irq_thread(void)
+{
+    interrupt_by(NULL, irq_thread_fn);
+}
+
 static void in_tasklet(void)
 {
     static struct tasklet tasklet = TASKLET(make_it, NULL);
@@ -268,6 +336,10 @@ static const struct rule rules[] = {
      "came back with interrupts on"},
     {"handler keeps softirqs off", disable_bh, in_handler, enable_bh,
      "an interrupt handler (timer_fn", "came back with local_bh_disable() 1 deep, after 0"},
+    {"ring's handler keeps softirqs off", disable_bh, in_ring_handler, enable_bh,
+     "an interrupt handler (ring_fn", "came back with local_bh_disable() 1 deep, after 0"},
+    {"device's handler keeps softirqs off", disable_bh, in_irq_handler, enable_bh,
+     "an interrupt handler (irq_fn", "came back with local_bh_disable() 1 deep, after 0"},
     {"handler keeps a lock", keep_irq_lock, in_handler, give_irq_lock_back,
      "an interrupt handler (timer_fn", "taken at keep_irq_lock+"},
     {"softirq leaves interrupts off", disable_irqs, in_tasklet, NULL, "a softirq (make_it",
@@ -346,6 +418,12 @@ static void test_sleep_in_softirq(void)
 SELFTEST_ON_REQUEST("debug-sleep-in-softirq", test_sleep_in_softirq);
 
 /* Its thread goes on to something else then, so this cannot be caught and put right. */
+static void test_irq_thread_keeps_softirqs_off(void)
+{
+    panic_by(disable_bh, in_irq_thread);
+}
+SELFTEST_ON_REQUEST("debug-irq-thread-keeps-bh-off", test_irq_thread_keeps_softirqs_off);
+
 static void test_work_keeps_softirqs_off(void)
 {
     panic_by(disable_bh, in_work);

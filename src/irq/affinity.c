@@ -10,9 +10,9 @@
  *       and let it mean this irq on both: whatever comes from here on finds its handlers
  *   M2  write the vector, then write the destination: each is one write, behind which the entry is
  *       valid and names a core and a vector that mean this irq there
- *   M3  wait until nothing is on its way to the old core: not at the I/O APIC (delivery status),
- * not in the old core's IRR, which it tells when called: it answers with interrupts off, so what
- *       was there before has passed the vector table
+ *   M3  wait until nothing is on its way to the old core: neither at the I/O APIC (delivery
+ *       status) nor in the old core's IRR, which it tells when called: it answers with interrupts
+ *       off, so what was there before has passed the vector table
  *   M4  free the old core's entries
  *
  * While both cores may take it, the flow lets one of them call the handlers, and keeps the other's
@@ -200,7 +200,7 @@ static void unbind(struct irq_desc *desc, struct place at)
 {
     struct irq_wait wait = irq_wait_begin();
     while (waits_at(at))
-        irq_wait_turn(&wait, desc, "take its last interrupt");
+        irq_wait_turn(&wait, desc, at.cpu, "take its last interrupt");
     delay_at(DELAY_M4);
     irq_bind(at.cpu, at.vector, IRQ_FREE); /* step M4 */
 }

@@ -162,12 +162,12 @@ void irq_wake_thread(struct irq_action *action);
 int irq_take_vector(struct irq_desc *desc);
 void irq_drop_vector(struct irq_desc *desc);
 
-/* A wait for another core within this room: pauses, and says so once when it takes long. */
+/* A wait for core `cpu` within this room: pauses, and says so once when it takes long. */
 struct irq_wait {
     uint64_t since_ns;
     bool reported;
 };
-void irq_wait_turn(struct irq_wait *wait, const struct irq_desc *desc, const char *what);
+void irq_wait_turn(struct irq_wait *wait, const struct irq_desc *desc, cpu_t cpu, const char *what);
 static inline struct irq_wait irq_wait_begin(void)
 {
     return (struct irq_wait){.since_ns = arch_clock_ns()};

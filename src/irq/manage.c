@@ -27,14 +27,14 @@ static struct irq_desc *device_desc(uint32_t irq)
 
 /* ---- waiting for handlers -------------------------------------------------------------------- */
 
-void irq_wait_turn(struct irq_wait *wait, const struct irq_desc *desc, const char *what)
+void irq_wait_turn(struct irq_wait *wait, const struct irq_desc *desc, cpu_t cpu, const char *what)
 {
     spin_turn();
     if (wait->reported || arch_clock_ns() - wait->since_ns < REPORT_NS)
         return;
     wait->reported = true;
-    log_warn("irq %u: core %u has waited 1 s for core %u to %s", irq_number(desc), arch_cpu(),
-             desc->cpu, what);
+    log_warn("irq %u: core %u has waited 1 s for core %u to %s", irq_number(desc), arch_cpu(), cpu,
+             what);
 }
 
 static bool is_in_progress(struct irq_desc *desc)
@@ -50,7 +50,7 @@ static void wait_for_handlers(struct irq_desc *desc)
 {
     struct irq_wait wait = irq_wait_begin();
     while (is_in_progress(desc))
-        irq_wait_turn(&wait, desc, "leave a handler");
+        irq_wait_turn(&wait, desc, desc->cpu, "leave a handler");
 }
 
 static bool threads_are_done(void *arg)

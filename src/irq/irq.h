@@ -98,12 +98,16 @@ void irq_free_msi(uint32_t irq);
  * who.
  *
  * Returns: 0, or
- *     -EINVAL  no such irq, a ring's, no handler, IRQF_SHARED with dev NULL, a trigger that a
- * message cannot have -ENODEV  nothing is wired to this number -EBUSY   taken, and not by all with
- * IRQF_SHARED, or with another trigger (both are logged: "irq 16: flags mismatch, 00000000
- * (newcomer) against 00000080 (owner)"); or `dev` has the line already -ENOSPC  no vector is left
- * on any core that the irq may go to -ENOMEM Context: thread, interrupts on. Sleeps: no (spins
- * while a sharer's handler runs). Locks: takes irq_control, irq_desc, heap.
+ *     -EINVAL  no such irq, a ring's, no handler, IRQF_SHARED with dev NULL, or a trigger that a
+ *              message cannot have
+ *     -ENODEV  nothing is wired to this number, or no core can be reached by interrupts
+ *     -EBUSY   taken, and not by all with IRQF_SHARED, or with another trigger (both are logged:
+ *              "irq 16: flags mismatch, 00000000 (newcomer) against 00000080 (owner)"); or `dev`
+ *              has the line already
+ *     -ENOSPC  no vector is left on any core that the irq may go to
+ *     -ENOMEM
+ * Context: thread, interrupts on. Sleeps: no (spins while a sharer's handler runs).
+ * Locks: takes irq_control, irq_desc, heap.
  */
 int request_irq(uint32_t irq, irq_handler *handler, unsigned flags, const char *name, void *dev);
 
@@ -111,8 +115,10 @@ int request_irq(uint32_t irq, irq_handler *handler, unsigned flags, const char *
  * The same with a thread of its own: whenever `handler` returns IRQ_WAKE_THREAD, thread_fn(irq,
  * dev) is called there, once for all wakes that came before it begins. handler NULL: it always
  * does, and IRQF_ONESHOT is needed (-EINVAL else). With IRQF_ONESHOT the irq is held back from the
- * handler until thread_fn has returned; all sharers say so, or none (-EBUSY). Sleeps: no. Returns:
- * as request_irq(); -ENODEV while there are no threads.
+ * handler until thread_fn has returned; all sharers say so, or none (-EBUSY).
+ * Returns: as request_irq(); -ENODEV while there are no threads.
+ * Context: as request_irq(). Sleeps: yes, with a thread_fn: a refused one's thread is waited for.
+ * Locks: takes irq_control, irq_desc, heap.
  */
 int request_threaded_irq(uint32_t irq, irq_handler *handler, irq_handler *thread_fn, unsigned flags,
                          const char *name, void *dev);

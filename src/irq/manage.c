@@ -344,6 +344,8 @@ int request_threaded_irq(uint32_t irq, irq_handler *handler, irq_handler *thread
 {
     ASSERT_THREAD();
     ASSERT_IRQS_ON();
+    if (thread_fn != NULL)
+        might_sleep();
     if (irq >= irq_count || irq_descs[irq].doorbell != NULL)
         return -EINVAL;
     struct irq_desc *desc = device_desc(irq);

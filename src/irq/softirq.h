@@ -25,7 +25,7 @@
 /* In the order in which one core runs them. */
 enum softirq {
     SOFTIRQ_TIMER,  /* timers whose function may take a while (irq/timer.h) */
-    SOFTIRQ_NET_TX, /* the network: frames that were sent */
+    SOFTIRQ_NET_TX, /* the network: frames that were sent; nobody raises it yet */
     SOFTIRQ_NET_RX, /* frames that have come */
     SOFTIRQ_TASKLET,
     SOFTIRQ_COUNT,

@@ -80,6 +80,10 @@ enum stage {
     STAGE_MASK = (1 << STAGE_BITS) - 1,
 };
 
+/* Of the console lock, by who drains, when others want it: a screen that scrolls may take tens of
+ * milliseconds for a line. Each console shows one line at least. */
+#define HOLD_NS UINT64_C(100000000)
+
 enum { POSITION_BITS = 36 };
 #define POSITION_MASK ((UINT64_C(1) << POSITION_BITS) - 1)
 #define ONE_LINE (UINT64_C(1) << POSITION_BITS)
@@ -676,13 +680,15 @@ bool log_pending(void)
 /* Locks: caller holds console. */
 static void drain_some(void)
 {
-    uint64_t least = head_position();
+    uint64_t least = head_position(), since_ns = arch_clock_ns();
     console_for_each (c) {
         if (!console_takes_log(c))
             continue;
         for (int i = 0; i < DRAIN_LINES && !console_is_held(c) && drain_one(c, DRAIN_WHAT_FITS);
-             i++)
-            continue;
+             i++) {
+            if (console_wanted() && arch_clock_ns() - since_ns > HOLD_NS)
+                break;
+        }
         if (position_diff(least, c->shown.slot) > 0)
             least = c->shown.slot;
     }

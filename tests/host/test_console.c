@@ -82,6 +82,7 @@ static int fresh(void **state)
     log_set_console_level(LOG_INFO);
     atomic_store(&console_list, NULL);
     atomic_store(&console_spinlock.taken, 0);
+    atomic_store(&waiters, 0);
     selected_count = 0;
     console_select("first");
     console_select("second");
@@ -259,6 +260,40 @@ static void test_a_flood_does_not_hold_who_drains(void **state)
     log_drain();
     assert_true(log_pending());
     assert_true(arch_work_due()); /* what is left is not forgotten */
+}
+
+static uint64_t line_takes_ns;
+
+/* As another core does that wants the consoles while a line is shown. */
+static void write_and_want(struct console *self, const char *text, size_t len)
+{
+    recorder_write(self, text, len);
+    atomic_store(&waiters, 1);
+    atomic_fetch_add(&fake_ticks, line_takes_ns);
+}
+
+static void test_who_waits_is_let_in(void **state)
+{
+    (void)state;
+    console_register(&first.console);
+    first.console.write = write_and_want;
+    line_takes_ns = HOLD_NS / 4;
+    log_info("one");
+    log_info("two");
+    log_drain();
+    assert_string_equal(first.seen, STAMP "one\n" STAMP "two\n"); /* that is soon enough */
+
+    clear(&first);
+    atomic_store(&fake_ticks, 0);
+    line_takes_ns = HOLD_NS + 1;
+    log_info("one");
+    log_info("two");
+    log_drain();
+    assert_string_equal(first.seen, STAMP "one\n");
+    assert_true(log_pending());
+
+    log_drain(); /* as it does when it has been in */
+    assert_string_equal(first.seen, STAMP "one\n" STAMP "two\n");
 }
 
 static void test_flush(void **state)
@@ -582,6 +617,7 @@ int main(void)
         cmocka_unit_test_setup(test_console_line, fresh),
         cmocka_unit_test_setup(test_many_lines_and_long_ones, fresh),
         cmocka_unit_test_setup(test_a_flood_does_not_hold_who_drains, fresh),
+        cmocka_unit_test_setup(test_who_waits_is_let_in, fresh),
         cmocka_unit_test_setup(test_flush, fresh),
         cmocka_unit_test_setup(test_panic_ignores_the_lock, fresh),
         cmocka_unit_test_setup(test_panic_within_a_drain_repeats_the_line, fresh),

@@ -360,7 +360,16 @@ static void put_all(const char *text, size_t len)
         done += console_put(&first.console, text + done, len - done);
 }
 
-/* A core logs, drains and writes for a program, over and over; no one drains for it afterwards. */
+/* As a core does on its way back to ring 3. */
+static void do_work(void)
+{
+    while (arch_work_due()) {
+        arch_work_begin();
+        log_drain();
+    }
+}
+
+/* A core logs, drains and writes for a program, over and over; no other drains for it later. */
 static void *core(void *arg)
 {
     unsigned id = (unsigned)(uintptr_t)arg;
@@ -381,6 +390,7 @@ static void *core(void *arg)
             log_drain();
         }
     }
+    do_work();
     return NULL;
 }
 
@@ -504,10 +514,7 @@ static void *device_core(void *arg)
     while (!atomic_load(&device.stop) || device.count > 0 || device.wanted) {
         if (device_sends())
             console_has_room(&first.console);
-        if (arch_work_due()) {
-            arch_work_begin();
-            log_drain();
-        }
+        do_work();
         sched_yield();
     }
     return NULL;

@@ -7,6 +7,18 @@ from runs import PANIC
 PROMPT = r"carillon\$ "
 
 
+def behind_echo(typed, lines):
+    """The lines behind the echo of what was typed, in which lines of the log may stand."""
+    rest = typed
+    for at, line in enumerate(lines):
+        if rest and not STAMP.match(line):
+            assert rest.startswith(line), f"typed '{typed}', no echo in {lines}"
+            rest = rest[len(line):]
+        if not rest:
+            return lines[at + 1:]
+    raise AssertionError(f"typed '{typed}', no whole echo in {lines}")
+
+
 class Prompt:
     """A shell that somebody types at."""
 
@@ -24,9 +36,7 @@ class Prompt:
         before = len(self.vm.lines)
         self.vm.send(f"{line}\r")
         self.vm.wait_text(PROMPT)
-        lines = self.vm.lines[before:]
-        assert line in lines, f"typed '{line}', no echo in {lines}"
-        return lines[lines.index(line) + 1:]
+        return behind_echo(line, self.vm.lines[before:])
 
     def last_of_log(self):
         """What `dmesg | tail -1` shows."""

@@ -30,7 +30,7 @@
 enum {
     SCALE_SHIFT = 32,
     MEASURE_MS = 10,
-    MEASURE_TRIES = 3,
+    MEASURE_TRIES = 20,
     PAIR_TRIES = 8,
     MOVE_READS_MAX = 100000, /* reads in which a counter must move at least once */
 

@@ -48,6 +48,7 @@ enum process_kind {
  * changes it with that lock, so that reports may look. */
 struct process {
     int pid;                       /* I */
+    unsigned umask;                /* P: permission bits that new files do not get */
     uint64_t mark;                 /* I: no other process ever has it */
     uint64_t started_ns;           /* I */
     char name[PROCESS_NAME_MAX];   /* R: the last part of its program's path, cut */
@@ -55,10 +56,8 @@ struct process {
     struct fd_table *files;        /* P */
     struct memfs_node *cwd;        /* P: with a reference */
     struct tty *tty;               /* P: its terminal (proc/tty.h); NULL in self-tests */
-    unsigned umask;                /* P: permission bits that new files do not get */
     struct space *space;           /* R: with a reference; perhaps shared after vfork */
     struct program program;        /* R: what runs, or is to run next */
-    bool has_next;                 /* P: execve has put the next one into `program` */
     struct arch_user_state *state; /* P: where a vfork child begins */
     struct signals signals;        /* P */
     struct net_queue *frames;      /* P: received frames; NULL: it asked for none */
@@ -71,6 +70,7 @@ struct process {
     bool has_started;             /* L: its thread can be found */
     bool has_ended;               /* L */
     bool detached;                /* L */
+    bool has_next;                /* P: execve has put the next one into `program` */
     cpu_t slot;                   /* I: the core whose slot it has, or CPU_NONE */
     struct thread *borrowed_from; /* P: whose space and slice it has: its vfork parent's, or NULL */
     _Atomic bool has_let_go;      /* of them */

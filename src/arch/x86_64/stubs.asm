@@ -439,6 +439,7 @@ user_leave:
     swapgs
     inc ebx
 %%kernel_gs:
+    lfence                              ; as in exception_common
     mov rdi, rsp
     call trap_dispatch
     test ebx, ebx

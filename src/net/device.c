@@ -93,13 +93,17 @@ void net_device_unregister(struct net_device *dev)
 void net_link_look(struct net_device *dev)
 {
     unsigned megabits = 0;
-    bool up = dev->ops->link(dev, &megabits);
-    if (atomic_exchange_explicit(&dev->has_link, up, memory_order_relaxed) == up)
-        return;
-    if (up)
-        log_info("%s: link up, %u Mbit/s", dev->name, megabits);
-    else
-        log_info("%s: link down", dev->name);
+    bool up;
+    do { /* again if it has changed: of two that look at once, the one that saw less may note last
+          */
+        up = dev->ops->link(dev, &megabits);
+        if (atomic_exchange_explicit(&dev->has_link, up, memory_order_seq_cst) == up)
+            continue;
+        if (up)
+            log_info("%s: link up, %u Mbit/s", dev->name, megabits);
+        else
+            log_info("%s: link down", dev->name);
+    } while (dev->ops->link(dev, &megabits) != up);
 }
 
 /* In a worker: nobody waits for it, and the PHY of a real card may take its time. */

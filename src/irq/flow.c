@@ -141,8 +141,8 @@ static enum irq_result call(struct irq_action *action, uint32_t irq)
     enum irq_result result = action->handler(irq, action->dev);
     if (DEBUG_KERNEL)
         context_leave(CONTEXT_HARDIRQ, entered);
-    if (!EXPECTED(result != IRQ_WAKE_THREAD))
-        irq_wake_thread(action);
+    if (!EXPECTED(result != IRQ_WAKE_THREAD) && !irq_wake_thread(action))
+        return IRQ_NONE;
     return result;
 }
 

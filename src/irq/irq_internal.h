@@ -152,8 +152,8 @@ void irq_let_go(struct irq_desc *desc);
 /* Nobody had something to do for an interrupt. Locks: caller holds desc->lock. */
 void irq_note_unhandled(struct irq_desc *desc);
 
-/* Wake the thread of `action`, or say that it has none. Context: hardirq. */
-void irq_wake_thread(struct irq_action *action);
+/* Wake the thread of `action`. Returns: false, having said so, if it has none. Context: hardirq. */
+bool irq_wake_thread(struct irq_action *action);
 
 /*
  * Give the irq, which has no handler, a vector on a core that it may go to, and route it there, or

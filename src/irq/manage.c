@@ -50,7 +50,7 @@ static void wait_for_handlers(struct irq_desc *desc)
 {
     struct irq_wait wait = irq_wait_begin();
     while (is_in_progress(desc))
-        irq_wait_turn(&wait, desc, desc->cpu, "leave a handler");
+        irq_wait_turn(&wait, desc, desc->cpu, "leave a handler"); /* or the core before that one */
 }
 
 static bool threads_are_done(void *arg)
@@ -104,13 +104,13 @@ static void judge_last_wake(struct irq_desc *desc)
     desc->status |= DESC_WAKING | DESC_WOKEN;
 }
 
-void irq_wake_thread(struct irq_action *action)
+bool irq_wake_thread(struct irq_action *action)
 {
     struct irq_desc *desc = action->desc;
     if (action->thread == NULL) {
         log_warn("irq %u: the handler of %s wants a thread that it has not got", irq_number(desc),
                  action->name);
-        return;
+        return false;
     }
     uint64_t flags = spin_lock_irqsave(&desc->lock);
     judge_last_wake(desc);
@@ -125,6 +125,7 @@ void irq_wake_thread(struct irq_action *action)
     }
     spin_unlock_irqrestore(&desc->lock, flags);
     irq_thread_hooks->wake(action->thread);
+    return true;
 }
 
 /* The thread owes nothing more. Locks: caller holds desc->lock. */

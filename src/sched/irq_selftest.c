@@ -550,6 +550,13 @@ static void test_thread_none(void)
     expect_unhandled("a handler beside a thread", unhandled_of(&device, &first, &second), 1);
     expect_result("free the second", free_irq(device.irq, &second), 0);
     expect_result("free the first", free_irq(device.irq, &first), 0);
+
+    first.answer = IRQ_WAKE_THREAD;
+    expect_result("a mistaken one", request_irq(device.irq, listen, 0, "mistaken", &first), 0);
+    uint64_t before = info_of(device.irq).unhandled;
+    raise_and_wait(&device, 1);
+    expect_unhandled("no thread at all", info_of(device.irq).unhandled - before, 1);
+    expect_result("free it", free_irq(device.irq, &first), 0);
     irq_free_msi(device.irq);
 }
 SELFTEST("irq-thread-none", test_thread_none);

@@ -101,6 +101,7 @@ static void read_header(struct pci_device *dev, uint8_t layout)
         pci_messages_off(dev);
     } else if (layout == PCI_HEADER_BRIDGE) {
         pci_bars_read(dev, BRIDGE_BARS);
+        pci_messages_off(dev); /* those of hot plug and power management */
     }
 }
 

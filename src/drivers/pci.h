@@ -115,8 +115,9 @@ struct pci_driver {
  * line of summary at info level). A machine without PCI is said in one line. While a BAR is sized
  * its device does not answer, so nobody else may use one meanwhile: no other core runs yet. INTx of
  * every device is off afterwards, so that one that the firmware left asserting holds no shared
- * line; and so are its messages. Returns: how many devices there are. Context: boot cpu only, once,
- * before other cores run; mm is ready. Sleeps: no.
+ * line; and so are its messages. Host bridges are left alone.
+ * Returns: how many devices there are.
+ * Context: boot cpu only, once, before other cores run; mm is ready. Sleeps: no.
  */
 size_t pci_scan(void);
 

@@ -344,9 +344,16 @@ static void test_messages_are_off(void **state)
     card->bytes[PCI_CAPABILITIES] = 0x50;
     memcpy(card->bytes + 0x50, list, sizeof(list));
     memset(card->writable + 0x50, 0xff, sizeof(list));
-    assert_int_equal(pci_scan(), 2);
+    struct function *port = put_bridge(0, 4, 1, 1);
+    port->bytes[PCI_STATUS] = PCI_STATUS_CAPABILITIES;
+    port->bytes[PCI_CAPABILITIES] = 0x50;
+    memcpy(port->bytes + 0x50, list, 4);
+    port->bytes[0x51] = 0; /* the end of the list */
+    memset(port->writable + 0x50, 0xff, 4);
+    assert_int_equal(pci_scan(), 3);
     assert_int_equal(pci_read16(found(0, 3, 0), 0x52), 0x01a0);
     assert_int_equal(pci_read16(found(0, 3, 0), 0x62), 0x4002);
+    assert_int_equal(pci_read16(found(0, 4, 0), 0x52), 0x01a0);
 }
 
 /* Its command register is never touched. */

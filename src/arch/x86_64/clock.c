@@ -252,10 +252,12 @@ static uint64_t measure_once(const struct reference *reference, bool *again)
     } while (((count1 - count0) & reference->mask) < goal);
     read_pair(reference, &ticks1, &count1);
 
+    *again = reference->wrapped != NULL && reference->wrapped();
     uint64_t counted = (count1 - count0) & reference->mask;
+    if (counted == 0)
+        return 0; /* it has come round since the loop saw the goal */
     /* within 64 bits: at most TSC_HZ_MAX ticks in the time allowed, times REFERENCE_HZ_MAX */
     uint64_t hz = (ticks1 - ticks0) * reference->hz() / counted;
-    *again = reference->wrapped != NULL && reference->wrapped();
     return hz >= TSC_HZ_MIN && hz <= TSC_HZ_MAX ? hz : 0;
 }
 

@@ -156,9 +156,9 @@ static uint32_t inputs_there(void)
 
 static bool add(struct hpet_source *timer)
 {
+    (void)timer_silence(timer); /* whatever the firmware had it do */
     if ((timer_read(timer, HPET_TIMER_CONFIG) & HPET_TIMER_CAN_PERIODIC) == 0)
         return false;
-    (void)timer_silence(timer);
     struct line_source *source = &timer->source;
     source->edge_inputs = timer_read(timer, HPET_TIMER_INPUTS) & inputs_there();
     source->level_inputs = source->edge_inputs;

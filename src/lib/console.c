@@ -25,8 +25,9 @@
 #include "lib/spinlock.h"
 #include "lib/text.h"
 
-/* Longer than the lines that a drain shows under one hold of the lock take at 115200 baud, unless
- * one of them has thousands of bytes: then its core is stopped within it. */
+/* Longer than the lines that a drain shows under one hold of the lock take at 115200 baud, or than
+ * it goes on when it is waited for, and a line. One of thousands of bytes takes longer: then its
+ * core is stopped within it. */
 #define PANIC_WAIT_NS UINT64_C(200000000)
 
 static struct spinlock console_spinlock = SPINLOCK(RANK_CONSOLE, "console");
@@ -53,6 +54,8 @@ bool console_try_lock(void)
 static bool claim(void)
 {
     uint64_t start = arch_clock_ns();
+    /* for good: who drains lets in who waits (log.c) */
+    atomic_fetch_add_explicit(&waiters, 1, memory_order_relaxed);
     while (!spin_trylock(&console_spinlock)) {
         if (arch_clock_ns() - start > PANIC_WAIT_NS)
             return false;

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Everything at once: a level line that a device will not let go, an NMI to every core each
-millisecond, frames as fast as the card takes them, and rings from every core to every other. What
-comes from outside comes by QEMU's sockets, and is counted there."""
+"""Everything at once: a level line that a device will not let go, NMIs to every core from a timer
+(one a millisecond, as far as the emulator keeps up), frames as fast as the card takes them, and
+rings from every core to every other. Frames come by QEMU's sockets, and are counted there; of NMIs
+the kernel's count is all there is."""
 
 import re
 import socket

@@ -11,11 +11,18 @@ from runs import STAYS
 NO_INITRD = "none"
 
 
+def initrd_for(run):
+    """The least program comes alone: there may be no room for more."""
+    if run.init[:1] == ("small",):
+        return programs.initrd_of("small")
+    return programs.initrd() if run.init else qemu.INITRD
+
+
 def config_for(run, initrd=None):
     """The machine of a row; its status is told apart from QEMU's own by the lines it must show."""
     config = qemu.Config(machine=run.machine, smp=run.smp, mem=run.mem, cpu=run.cpu,
                          firmware=run.firmware, extra=list(run.extra))
-    initrd = initrd or (programs.initrd() if run.init else qemu.INITRD)
+    initrd = initrd or initrd_for(run)
     if run.boot == "iso":
         config.iso = iso_for(run.command_line(), initrd)
         if run.usb:

@@ -12,7 +12,7 @@ import pytest
 import programs
 from booting import NO_INITRD, boot
 from machine import STAMP
-from programs import archive, directory, file, symlink
+from programs import archive, directory, file, save, symlink
 from qemu import STATUS_PANIC
 from runs import Run, exited
 
@@ -103,6 +103,14 @@ def test_no_module(machine):
     run = Run("initrd-none", smp="2", status=STATUS_PANIC, forbid=(), expect=[
         r"initrd: the boot loader brought no module: .*", r"/init: no such file", NO_INIT])
     boot(run, machine, initrd=NO_INITRD)
+
+
+def test_a_module_on_the_kernel(machine):
+    """QEMU puts it at the end of memory, whatever is there."""
+    run = Run("initrd-on-kernel", smp="2", mem="4M", status=STATUS_PANIC, forbid=(), expect=[
+        r"panic: core 0: boot: the module at 0x\w+ to 0x\w+ lies on the kernel at 0x200000 to 0x\w+: "
+        "too little memory", "panic: end of report"])
+    boot(run, machine, initrd=save("on-the-kernel", b"\xff" * (1 << 20)))
 
 
 def test_a_damaged_archive_on_the_disc(machine):

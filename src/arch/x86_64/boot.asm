@@ -19,7 +19,7 @@
 
 %include "asm_offsets.inc"
 
-extern boot_stack_top, arch_entry
+extern bss_start, bss_quadwords, boot_stack_top, arch_entry
 
 MB2_MAGIC           equ 0xe85250d6
 MB2_LOADER_MAGIC    equ 0x36d76289
@@ -232,8 +232,17 @@ start64:
     mov gs, ax
     rdtsc
     shl rdx, 32
-    lea rcx, [rdx + rax]                ; rdtsc cleared rax's upper half
-    mov edi, edi
+    lea r8, [rdx + rax]                 ; rdtsc cleared rax's upper half
+
+    ; The loader has cleared it, but QEMU puts an initrd over it if memory is short; memory.c tells.
+    mov r9d, edi
+    mov rdi, bss_start
+    mov ecx, bss_quadwords
+    xor eax, eax
+    rep stosq
+
+    mov rcx, r8
+    mov edi, r9d
     mov esi, ebx
     mov edx, ebp
     mov rsp, boot_stack_top

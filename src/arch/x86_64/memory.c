@@ -60,6 +60,16 @@ static size_t keep_usable(struct mem_range *ranges, size_t count)
     return kept;
 }
 
+/* The loader finds a place for both, but not every one looks (QEMU's -initrd). */
+static void expect_apart(const struct boot_module *module)
+{
+    if (module->start < image_phys_end() && image_base < module->end)
+        panic("boot: the module at %#llx to %#llx lies on the kernel at %#llx to %#llx: "
+              "too little memory",
+              (unsigned long long)module->start, (unsigned long long)module->end,
+              (unsigned long long)image_base, (unsigned long long)image_phys_end());
+}
+
 static void read_map(void)
 {
     usable_count = memmap_normalize(boot_info.ranges, boot_info.range_count, usable, RANGES_MAX);
@@ -68,8 +78,10 @@ static void read_map(void)
     memcpy(spare, usable, sizeof(spare));
     spare_count = usable_count;
     spare_subtract(page_down(image_base), page_up(image_phys_end()));
-    for (size_t i = 0; i < boot_info.module_count; i++)
+    for (size_t i = 0; i < boot_info.module_count; i++) {
+        expect_apart(&boot_info.modules[i]);
         spare_subtract(page_down(boot_info.modules[i].start), page_up(boot_info.modules[i].end));
+    }
 }
 
 /* Take `bytes` (whole pages) of spare RAM inside [from, to), lowest first. */

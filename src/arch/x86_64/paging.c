@@ -332,9 +332,11 @@ static void *map_stack(uint64_t pages)
     uint64_t va = kva_take(pages + 1);
     if (va == 0)
         return NULL;
+    /* Zeroed, since firmware's code may have lain there: QEMU keeps what it made of such code until
+     * all of it is overwritten, and takes its slow path for each store into the page meanwhile. */
     for (uint64_t i = 1; i <= pages; i++) { /* page 0 is the guard */
         uint64_t *entry = entry_for(kernel_root, va + i * PAGE_SIZE, LEVEL_PAGE, true);
-        uint64_t *page = entry == NULL ? NULL : page_alloc_one(ALLOC_KERNEL);
+        uint64_t *page = entry == NULL ? NULL : page_alloc_one(ALLOC_KERNEL | ALLOC_ZERO);
         if (page == NULL) {
             for (uint64_t j = 1; j < i; j++) {
                 entry = entry_for(kernel_root, va + j * PAGE_SIZE, LEVEL_PAGE, false);

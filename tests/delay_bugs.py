@@ -136,7 +136,7 @@ INBOX = [
     Bug("inbox", "PUSH_IN_TWO", ((CALL, CAS, """
         atomic_store_explicit(head, call, memory_order_release);
     } while (false);
-"""),), NOT_RUN),
+"""),), f"{NOT_RUN}|{CIRCLE}"),
     Bug("inbox", "TAKE_IN_TWO", ((CALL, """
         reverse(atomic_exchange_explicit(this_cpu_ptr(inbox), NULL, memory_order_acquire));
 """, """
